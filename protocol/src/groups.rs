@@ -1,0 +1,206 @@
+//! `group.*` and `post.*`: groups and their walls. Topic `group:<id>`.
+
+use crate::people::Person;
+use crate::{ClientId, GroupId, Millis, PostId, Seq, UserId};
+use serde::{Deserialize, Serialize};
+
+/// How one gets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Joining {
+    /// Whoever wants to.
+    #[default]
+    Open,
+}
+
+/// What one is in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Made it, or was given it.
+    Owner,
+    /// Takes part.
+    Member,
+}
+
+/// A group as the asker sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Which.
+    pub id: GroupId,
+    /// Its name.
+    pub name: String,
+    /// What it is about.
+    pub description: String,
+    /// Who made it.
+    pub owner_id: UserId,
+    /// How one gets in.
+    pub joining: Joining,
+    /// When it was made.
+    pub created_at: Millis,
+    /// What the asker is in it; absent for those who are not members.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Seq of the wall's last event.
+    pub head_seq: Seq,
+}
+
+/// `group.create`. Again with the same `client_id`: the same group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Create {
+    /// The group's idempotency key, chosen by the client.
+    pub client_id: ClientId,
+    /// 1–80 characters.
+    pub name: String,
+    /// At most 2 000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `open` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joining: Option<Joining>,
+}
+
+/// `group.get`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Get {
+    /// Which.
+    pub group_id: GroupId,
+}
+
+/// The result of `group.create`, `group.get` and `group.join`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupResult {
+    /// The group.
+    pub group: Group,
+}
+
+/// `group.list`: all public groups, or one's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct List {
+    /// Only those one is a member of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mine: Option<bool>,
+    /// `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// 1–100; 50 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// The result of `group.list`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Groups {
+    /// A page.
+    pub items: Vec<Group>,
+    /// `after` of the next page, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// `group.join`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Join {
+    /// Which.
+    pub group_id: GroupId,
+}
+
+/// `group.leave`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leave {
+    /// Which.
+    pub group_id: GroupId,
+}
+
+/// A post.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Post {
+    /// Which.
+    pub id: PostId,
+    /// Where.
+    pub group_id: GroupId,
+    /// Its place on the wall.
+    pub seq: Seq,
+    /// Who wrote it.
+    pub author: Person,
+    /// What it says.
+    pub text: String,
+    /// When it was published.
+    pub at: Millis,
+}
+
+/// `post.create`. Again with the same `client_id`: the first result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatePost {
+    /// Where.
+    pub group_id: GroupId,
+    /// The post's idempotency key, chosen by the client.
+    pub client_id: ClientId,
+    /// 1–8 000 characters.
+    pub text: String,
+}
+
+/// The result of `post.create`: the post is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostCreated {
+    /// Which.
+    pub post_id: PostId,
+    /// Its place on the wall.
+    pub seq: Seq,
+    /// When it was accepted.
+    pub at: Millis,
+    /// Whether it had been sent before.
+    pub duplicate: bool,
+}
+
+/// `post.list`, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListPosts {
+    /// Where.
+    pub group_id: GroupId,
+    /// `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// 1–100; 50 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// The result of `post.list`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posts {
+    /// A page.
+    pub items: Vec<Post>,
+    /// `after` of the next page, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Event `post.created`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostPublished {
+    /// Which.
+    pub post_id: PostId,
+    /// Who wrote it.
+    pub author_id: UserId,
+    /// The author's idempotency key.
+    pub client_id: ClientId,
+    /// What it says.
+    pub text: String,
+}
+
+/// Feed `membership.started`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MembershipStarted {
+    /// Where.
+    pub group_id: GroupId,
+    /// As what.
+    pub role: Role,
+}
+
+/// Feed `membership.ended`: not one further event of the group comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MembershipEnded {
+    /// Where.
+    pub group_id: GroupId,
+}

@@ -1,0 +1,35 @@
+//! Wire types of the Sanctuary protocol, version 1. `README.md` beside this crate is the
+//! contract in words; `vectors/` holds golden frames in both encodings.
+//!
+//! This crate knows serde and nothing else: no sockets, no clock, no store. A feature is one
+//! file here: its commands, its results, its events.
+
+mod codec;
+mod error;
+mod frame;
+mod id;
+pub mod limits;
+mod topic;
+mod union;
+
+pub mod accounts;
+pub mod close;
+pub mod conversations;
+pub mod groups;
+pub mod people;
+pub mod presence;
+pub mod session;
+pub mod support;
+pub mod topics;
+
+pub use codec::{DecodeError, Format};
+pub use error::{Error, ErrorCode};
+pub use frame::{
+    Answer, Command, CommandFrame, Event, Incoming, Push, Rejected, ReplyFrame, Signal,
+};
+pub use id::{
+    Blob, ClientId, ConversationId, DeskId, GroupId, LoginId, MediaId, MessageId, Millis, PostId,
+    RequestId, Seq, SessionId, UserId,
+};
+pub use topic::{Topic, TopicError};
+pub use union::Call;

@@ -1,0 +1,87 @@
+//! Every size and number that the protocol bounds. Units are in the names. What a deployment
+//! may change (rates, connections a person) is a setting of the server, not here.
+
+/// A message of the client, after reassembly; one byte more closes with 1009.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Nesting of maps and arrays in a frame; deeper is `malformed`.
+pub const NESTING_MAX: usize = 32;
+/// Commands in one array frame.
+pub const ARRAY_FRAMES_MAX: usize = 64;
+/// Open commands of one connection; the next one is `busy`.
+pub const OPEN_COMMANDS_MAX: usize = 32;
+/// Malformed frames of one connection within a minute that close it with 4501.
+pub const MALFORMED_PER_MIN_MAX: u32 = 10;
+/// From the upgrade to `session.open`.
+pub const SESSION_OPEN_TIMEOUT_MS: u64 = 10_000;
+/// Between two pings of the server, ±20 % a connection.
+pub const PING_INTERVAL_MS: u64 = 25_000;
+/// From a ping to any frame of the client.
+pub const PONG_TIMEOUT_MS: u64 = 10_000;
+/// `session.expiring` comes this long before the token ends.
+pub const EXPIRY_WARNING_MS: i64 = 60_000;
+/// A session outlives its token by this much.
+pub const EXPIRY_GRACE_MS: i64 = 25_000;
+/// `device_id`.
+pub const DEVICE_ID_BYTES_MAX: usize = 64;
+/// `client` of `session.open`.
+pub const CLIENT_NAME_BYTES_MAX: usize = 128;
+/// `payload` of `ping`.
+pub const PING_PAYLOAD_BYTES_MAX: usize = 1_024;
+/// `cursors` of `session.open`.
+pub const CURSORS_MAX: usize = 1_000;
+/// Events replayed at `session.open` for one topic.
+pub const REPLAY_PER_TOPIC_MAX: u64 = 300;
+/// Events replayed at `session.open` for all topics.
+pub const REPLAY_MAX: u64 = 1_000;
+/// Subscriptions of one connection; the next one is `full`.
+pub const SUBSCRIPTIONS_MAX: usize = 128;
+/// `limit` of every list and of `topic.read`.
+pub const PAGE_ITEMS_MAX: u32 = 100;
+/// `limit` where none is given.
+pub const PAGE_ITEMS_DEFAULT: u32 = 50;
+/// Events of one `topic.read`.
+pub const PAGE_BYTES_MAX: usize = 256 * 1024;
+/// `users` of one `presence.watch`, and users watched by one connection.
+pub const WATCHED_USERS_MAX: usize = 200;
+/// Members of a conversation.
+pub const CONVERSATION_MEMBERS_MAX: usize = 32;
+/// Text of a message.
+pub const MESSAGE_CHARS_MAX: usize = 8_000;
+/// Attachments of a message.
+pub const ATTACHMENTS_MAX: usize = 10;
+/// A reaction.
+pub const EMOJI_BYTES_MAX: usize = 32;
+/// A message may be edited for this long.
+pub const EDIT_WINDOW_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Name of a person, a group or a desk.
+pub const NAME_CHARS_MAX: usize = 80;
+/// Username: lower-case letters, digits, `_` and `.`.
+pub const USERNAME_CHARS_MIN: usize = 3;
+/// See [`USERNAME_CHARS_MIN`].
+pub const USERNAME_CHARS_MAX: usize = 32;
+/// E-mail address (RFC 5321 §4.5.3.1.3).
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// Password.
+pub const PASSWORD_CHARS_MIN: usize = 10;
+/// See [`PASSWORD_CHARS_MIN`].
+pub const PASSWORD_BYTES_MAX: usize = 256;
+/// Description of a group.
+pub const DESCRIPTION_CHARS_MAX: usize = 2_000;
+/// Text of a post.
+pub const POST_CHARS_MAX: usize = 8_000;
+/// Subject of a support request.
+pub const SUBJECT_CHARS_MAX: usize = 200;
+/// Expertise a support request asks for.
+pub const EXPERTISE_CHARS_MAX: usize = 80;
+/// A coach's closing summary.
+pub const SUMMARY_CHARS_MAX: usize = 4_000;
+/// A coach's capacity on a desk, where none was set.
+pub const COACH_CAPACITY_DEFAULT: u32 = 4;
+/// A coach's capacity on a desk.
+pub const COACH_CAPACITY_MAX: u32 = 500;
+/// Desks a coach may name in `coach.set`.
+pub const COACH_DESKS_MAX: usize = 64;
+/// A coach whose last session is gone keeps the people being helped for this long.
+pub const COACH_GRACE_MS: i64 = 60_000;
+/// Requests waiting or being answered at one desk; the next one is `full`.
+pub const DESK_OPEN_REQUESTS_MAX: usize = 10_000;
