@@ -394,7 +394,7 @@ pub enum Incoming {
         error: Option<Error>,
     },
     /// An event of a topic.
-    Event(Push<Event>),
+    Event(Box<Push<Event>>),
     /// A signal.
     Signal(Push<Signal>),
     /// A push of a newer server; to be ignored.
@@ -418,12 +418,12 @@ impl Incoming {
         let reader = DataReader { format, frame };
         if head.seq.is_some() {
             if let Some(body) = Event::read(&name, &reader) {
-                return Ok(Self::Event(Push {
+                return Ok(Self::Event(Box::new(Push {
                     topic: head.topic,
                     seq: head.seq,
                     at: head.at,
                     body: body?,
-                }));
+                })));
             }
         } else if let Some(body) = Signal::read(&name, &reader) {
             return Ok(Self::Signal(Push {
