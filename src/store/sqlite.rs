@@ -1,0 +1,4 @@
+//! Records on SQLite.
+
+/// Records of the embedded store.
+pub struct SqliteStore;

@@ -1,0 +1,4 @@
+//! Timers on SQLite.
+
+/// Timers of the embedded store.
+pub struct SqliteTimers;
