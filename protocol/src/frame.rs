@@ -1,11 +1,11 @@
 //! Frames: commands from the client, replies and pushes from the server.
 
-use crate::union::{Call, Data, Params, Read, named_union};
+use crate::union::{Call, Read, named_union};
 use crate::{
     DecodeError, Error, ErrorCode, Format, Millis, Seq, Topic, conversations, groups, people,
     presence, session, support, topics,
 };
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -23,6 +23,21 @@ macro_rules! commands {
         #[serde(untagged)]
         #[allow(missing_docs, reason = "the results are documented where they are defined")]
         pub enum Answer { $($variant($result),)* }
+
+        impl Answer {
+            /// Reads the result of `method` from its reply without error; `None` if there is no
+            /// such method.
+            pub fn decode(
+                method: &str,
+                format: Format,
+                frame: &[u8],
+            ) -> Option<Result<Self, DecodeError>> {
+                match method {
+                    $($word => Some(Incoming::result(format, frame).map(Self::$variant)),)*
+                    _ => None,
+                }
+            }
+        }
 
         $(impl Call for $params {
             type Result = $result;
@@ -143,56 +158,88 @@ pub struct Rejected {
     pub error: Error,
 }
 
-/// The first reading of a client's frame.
-#[derive(Deserialize)]
-struct Head {
-    id: u32,
-    method: String,
-}
-
-struct ParamsReader<'a> {
+/// A body under its key, still encoded.
+struct Body<'a> {
     format: Format,
-    frame: &'a [u8],
+    bytes: Option<&'a [u8]>,
 }
 
-impl Read for ParamsReader<'_> {
+impl Read for Body<'_> {
+    /// Absent is the same as empty. Only a map will do: serde would take a list in the order of
+    /// the fields, which nobody promised.
     fn read<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
-        let absent = match self.format {
-            Format::Json => b"{}".as_slice(),
-            Format::MessagePack => &[0x80],
-        };
-        match self.format.decode::<Params<T>>(self.frame)?.params {
-            Some(params) => Ok(params),
-            None => self.format.decode(absent),
+        let bytes = self.bytes.unwrap_or(self.format.empty_map());
+        if self.format.is_map(bytes) {
+            self.format.decode(bytes)
+        } else {
+            Err(DecodeError::frame("not a map"))
         }
     }
+}
+
+impl Body<'_> {
+    /// The same for a body that has to be there.
+    fn required<T: DeserializeOwned>(&self, name: &str) -> Result<T, DecodeError> {
+        required(name, self.bytes)?;
+        self.read()
+    }
+}
+
+/// A scalar of a frame. The error names it.
+fn scalar<T: DeserializeOwned>(
+    format: Format,
+    name: &str,
+    bytes: Option<&[u8]>,
+) -> Result<Option<T>, DecodeError> {
+    let read = |bytes| {
+        format.decode(bytes).map_err(|error| DecodeError { field: name.to_owned(), ..error })
+    };
+    bytes.map(read).transpose()
+}
+
+fn required<T>(name: &str, value: Option<T>) -> Result<T, DecodeError> {
+    value.ok_or_else(|| DecodeError {
+        field: name.to_owned(),
+        message: format!("missing field `{name}`"),
+    })
 }
 
 impl CommandFrame {
     /// Reads one frame, as [`Format::split`] found it.
     pub fn decode(format: Format, frame: &[u8]) -> Result<Self, Rejected> {
-        let head: Head = format.decode(frame).map_err(|error| Rejected {
+        let (id, method, params) = Self::head(format, frame).map_err(|error| Rejected {
             id: None,
-            error: Error::new(ErrorCode::Malformed, format!("not a command: {error}")),
+            error: Error::new(ErrorCode::Malformed, not_a_command(&error)),
         })?;
-        let rejected = |error| Rejected { id: Some(head.id), error };
-        match Command::read(&head.method, &ParamsReader { format, frame }) {
-            Some(Ok(command)) => Ok(Self { id: head.id, command }),
-            Some(Err(error)) => Err(rejected(invalid_params(&error))),
+        let rejected = |error| Rejected { id: Some(id), error };
+        match Command::read(&method, &Body { format, bytes: params }) {
+            Some(Ok(command)) => Ok(Self { id, command }),
+            Some(Err(error)) => {
+                let field = if error.field.is_empty() { "params" } else { &error.field };
+                Err(rejected(Error::invalid(field, error.message.clone())))
+            }
             None => Err(rejected(Error::new(
                 ErrorCode::UnknownMethod,
                 "this server has no such method",
             ))),
         }
     }
+
+    /// Id, method and params, these still encoded.
+    fn head(format: Format, frame: &[u8]) -> Result<(u32, String, Option<&[u8]>), DecodeError> {
+        let [id, method, params] = format.fields(frame, ["id", "method", "params"])?;
+        let id = required("id", scalar(format, "id", id)?)?;
+        let method = required("method", scalar(format, "method", method)?)?;
+        Ok((id, method, params))
+    }
 }
 
-/// `invalid` for params that do not fit, with the field a developer would look for.
-fn invalid_params(error: &DecodeError) -> Error {
-    let missing = error.message.split('`').nth(1).filter(|_| error.message.starts_with("missing"));
-    let field =
-        missing.unwrap_or_else(|| error.field.trim_start_matches("params").trim_start_matches('.'));
-    Error::invalid(field, error.message.clone())
+fn not_a_command(error: &DecodeError) -> String {
+    if error.field.is_empty() {
+        format!("not a command: {error}")
+    } else {
+        format!("not a command: {}: {error}", error.field)
+    }
 }
 
 /// A reply as it is sent. `id` is absent only in the answer to a malformed frame.
@@ -244,14 +291,13 @@ impl Push<Event> {
 
     /// Reads an event as it was pushed or listed.
     pub fn decode(format: Format, frame: &[u8]) -> Result<Self, DecodeError> {
-        let head: ServerHead = format.decode(frame)?;
-        let name = head.event.unwrap_or_default();
-        let body =
-            Event::read(&name, &DataReader { format, frame }).ok_or_else(|| DecodeError {
-                field: "event".to_owned(),
-                message: format!("no event is named {name:?}"),
-            })??;
-        Ok(Self { topic: head.topic, seq: head.seq, at: head.at, body })
+        let head = ServerHead::read(format, frame)?;
+        let name = required("event", head.event)?;
+        let body = Event::read(&name, &head.data).ok_or_else(|| DecodeError {
+            field: "event".to_owned(),
+            message: format!("no event is named {name:?}"),
+        })?;
+        Ok(Self { topic: head.topic, seq: head.seq, at: head.at, body: body.map_err(in_data)? })
     }
 }
 
@@ -294,19 +340,41 @@ impl<B: Named + Serialize> Serialize for Push<B> {
 }
 
 impl<'de> Deserialize<'de> for Push<Event> {
-    /// For lists of events inside results.
+    /// For events inside results; fails on one that this version does not know.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        event_in_list::deserialize(deserializer)
+        match Listed::deserialize(deserializer)? {
+            Listed::Known(push) => Ok(*push),
+            Listed::Unknown { .. } => Err(D::Error::custom("an event that is not known")),
+        }
     }
+}
+
+/// An event inside a result, as a client reads it.
+pub(crate) enum Listed {
+    /// One that this version knows.
+    Known(Box<Push<Event>>),
+    /// One of a newer server; what has to be known is its place.
+    Unknown { seq: Option<Seq> },
+}
+
+/// For a single event that may be one this version does not know: then it is as if absent.
+pub(crate) fn if_known<'de, D>(deserializer: D) -> Result<Option<Push<Event>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    Ok(match Option::<Listed>::deserialize(deserializer)? {
+        Some(Listed::Known(push)) => Some(*push),
+        Some(Listed::Unknown { .. }) | None => None,
+    })
 }
 
 /// Events inside a result: the keys come in our own order, name before data, so that the data
 /// is read typed without a buffer.
 mod event_in_list {
-    use super::{Event, Push, Read, Topic};
+    use super::{Event, Listed, Push, Read, Topic};
     use crate::DecodeError;
-    use serde::Deserializer;
     use serde::de::{DeserializeOwned, Error, IgnoredAny, MapAccess, Visitor};
+    use serde::{Deserialize, Deserializer};
     use std::cell::RefCell;
     use std::fmt;
 
@@ -321,65 +389,91 @@ mod event_in_list {
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Push<Event>, D::Error> {
-        struct PushVisitor;
-        impl<'de> Visitor<'de> for PushVisitor {
-            type Value = Push<Event>;
+    struct ListedVisitor;
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an event with its name before its data")
-            }
+    impl<'de> Visitor<'de> for ListedVisitor {
+        type Value = Listed;
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let (mut topic, mut seq, mut at) = (None::<Topic>, None, None);
-                let (mut name, mut body) = (None::<String>, None);
-                while let Some(key) = map.next_key::<String>()? {
-                    match key.as_str() {
-                        "topic" => topic = Some(map.next_value()?),
-                        "seq" => seq = Some(map.next_value()?),
-                        "at" => at = Some(map.next_value()?),
-                        "event" => name = Some(map.next_value()?),
-                        "data" => {
-                            let name =
-                                name.as_deref().ok_or_else(|| A::Error::missing_field("event"))?;
-                            let reader = MapReader(RefCell::new(&mut map));
-                            let read = Event::read(name, &reader).ok_or_else(|| {
-                                A::Error::custom(format!("no event is named {name:?}"))
-                            })?;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an event with its name before its data")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Listed, A::Error> {
+            let (mut topic, mut seq, mut at) = (None::<Topic>, None, None);
+            let (mut name, mut body) = (None::<String>, None);
+            while let Some(key) = map.next_key::<String>()? {
+                match key.as_str() {
+                    "topic" => topic = map.next_value()?,
+                    "seq" => seq = map.next_value()?,
+                    "at" => at = map.next_value()?,
+                    "event" => name = Some(map.next_value()?),
+                    "data" => {
+                        let name =
+                            name.as_deref().ok_or_else(|| A::Error::missing_field("event"))?;
+                        let read = Event::read(name, &MapReader(RefCell::new(&mut map)));
+                        if let Some(read) = read {
                             body = Some(read.map_err(A::Error::custom)?);
-                        }
-                        _ => {
+                        } else {
                             map.next_value::<IgnoredAny>()?;
                         }
                     }
+                    _ => {
+                        map.next_value::<IgnoredAny>()?;
+                    }
                 }
-                let body = body.ok_or_else(|| A::Error::missing_field("data"))?;
-                Ok(Push { topic, seq, at, body })
+            }
+            match (name, body) {
+                (_, Some(body)) => Ok(Listed::Known(Box::new(Push { topic, seq, at, body }))),
+                (Some(name), None) if !Event::NAMES.contains(&name.as_str()) => {
+                    Ok(Listed::Unknown { seq })
+                }
+                (Some(_), None) => Err(A::Error::missing_field("data")),
+                (None, None) => Err(A::Error::missing_field("event")),
             }
         }
-        d.deserialize_map(PushVisitor)
+    }
+
+    impl<'de> Deserialize<'de> for Listed {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_map(ListedVisitor)
+        }
     }
 }
 
-#[derive(Deserialize)]
-struct ServerHead {
+/// A server's frame, its body still encoded.
+struct ServerHead<'a> {
     id: Option<u32>,
     topic: Option<Topic>,
     seq: Option<Seq>,
     at: Option<Millis>,
     event: Option<String>,
     error: Option<Error>,
+    result: Body<'a>,
+    data: Body<'a>,
 }
 
-struct DataReader<'a> {
-    format: Format,
-    frame: &'a [u8],
-}
-
-impl Read for DataReader<'_> {
-    fn read<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
-        self.format.decode::<Data<T>>(self.frame).map(|body| body.data)
+impl<'a> ServerHead<'a> {
+    fn read(format: Format, frame: &'a [u8]) -> Result<Self, DecodeError> {
+        let [id, topic, seq, at, event, error, result, data] = format
+            .fields(frame, ["id", "topic", "seq", "at", "event", "error", "result", "data"])?;
+        Ok(Self {
+            id: scalar(format, "id", id)?,
+            topic: scalar(format, "topic", topic)?,
+            seq: scalar(format, "seq", seq)?,
+            at: scalar(format, "at", at)?,
+            event: scalar(format, "event", event)?,
+            error: scalar(format, "error", error)?,
+            result: Body { format, bytes: result },
+            data: Body { format, bytes: data },
+        })
     }
+}
+
+/// The error of a push's body, as one of the push.
+fn in_data(error: DecodeError) -> DecodeError {
+    let field =
+        if error.field.is_empty() { "data".to_owned() } else { format!("data.{}", error.field) };
+    DecodeError { field, ..error }
 }
 
 /// A server's frame, as a client reads it.
@@ -411,26 +505,28 @@ pub enum Incoming {
 impl Incoming {
     /// Reads one frame, as [`Format::split`] found it.
     pub fn decode(format: Format, frame: &[u8]) -> Result<Self, DecodeError> {
-        let head: ServerHead = format.decode(frame)?;
+        let head = ServerHead::read(format, frame)?;
         let Some(name) = head.event else {
-            return Ok(Self::Reply { id: head.id, error: head.error });
+            return match (head.error, head.result.bytes) {
+                (None, None) => Err(DecodeError::frame("neither a reply nor a push")),
+                (error, _) => Ok(Self::Reply { id: head.id, error }),
+            };
         };
-        let reader = DataReader { format, frame };
         if head.seq.is_some() {
-            if let Some(body) = Event::read(&name, &reader) {
+            if let Some(body) = Event::read(&name, &head.data) {
                 return Ok(Self::Event(Box::new(Push {
                     topic: head.topic,
                     seq: head.seq,
                     at: head.at,
-                    body: body?,
+                    body: body.map_err(in_data)?,
                 })));
             }
-        } else if let Some(body) = Signal::read(&name, &reader) {
+        } else if let Some(body) = Signal::read(&name, &head.data) {
             return Ok(Self::Signal(Push {
                 topic: head.topic,
                 seq: None,
                 at: head.at,
-                body: body?,
+                body: body.map_err(in_data)?,
             }));
         }
         Ok(Self::Unknown { event: name, topic: head.topic, seq: head.seq })
@@ -438,10 +534,6 @@ impl Incoming {
 
     /// The typed result of a reply without error.
     pub fn result<T: DeserializeOwned>(format: Format, frame: &[u8]) -> Result<T, DecodeError> {
-        #[derive(Deserialize)]
-        struct Body<T> {
-            result: T,
-        }
-        format.decode::<Body<T>>(frame).map(|body| body.result)
+        ServerHead::read(format, frame)?.result.required("result")
     }
 }

@@ -6,9 +6,11 @@
 
 mod codec;
 mod error;
+mod fields;
 mod frame;
 mod id;
 pub mod limits;
+mod msgpack;
 mod topic;
 mod union;
 
