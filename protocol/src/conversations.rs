@@ -1,7 +1,7 @@
 //! `conversation.*`: people talking. Topic `conversation:<id>`.
 
-use crate::frame::if_known;
 use crate::id::nullable;
+use crate::listed::if_known;
 use crate::people::Person;
 use crate::{ClientId, ConversationId, Event, MediaId, MessageId, Millis, Push, Seq, UserId};
 use serde::{Deserialize, Serialize};

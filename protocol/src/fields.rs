@@ -3,9 +3,10 @@
 
 use crate::codec::DECODE_NESTING_MAX;
 use crate::msgpack::Cutter;
+use crate::union::Read;
 use crate::{DecodeError, Format};
 use serde::Deserializer;
-use serde::de::{self, DeserializeSeed, Error as _, MapAccess, Visitor};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
@@ -114,4 +115,50 @@ impl<const N: usize> Visitor<'_> for SlotSeed<'_, '_, '_, N> {
     fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
         Ok(self.0.slot(name.as_bytes()))
     }
+}
+
+/// A body under its key, still encoded.
+pub(crate) struct Body<'a> {
+    pub(crate) format: Format,
+    pub(crate) bytes: Option<&'a [u8]>,
+}
+
+impl Read for Body<'_> {
+    /// Absent is the same as empty. Only a map will do: serde would take a list in the order of
+    /// the fields, which nobody promised.
+    fn read<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        let bytes = self.bytes.unwrap_or(self.format.empty_map());
+        if self.format.is_map(bytes) {
+            self.format.decode(bytes)
+        } else {
+            Err(DecodeError::frame("not a map"))
+        }
+    }
+}
+
+impl Body<'_> {
+    /// The same for a body that has to be there.
+    pub(crate) fn required<T: DeserializeOwned>(&self, name: &str) -> Result<T, DecodeError> {
+        required(name, self.bytes)?;
+        self.read()
+    }
+}
+
+/// A scalar of a frame. The error names it.
+pub(crate) fn scalar<T: DeserializeOwned>(
+    format: Format,
+    name: &str,
+    bytes: Option<&[u8]>,
+) -> Result<Option<T>, DecodeError> {
+    let read = |bytes| {
+        format.decode(bytes).map_err(|error| DecodeError { field: name.to_owned(), ..error })
+    };
+    bytes.map(read).transpose()
+}
+
+pub(crate) fn required<T>(name: &str, value: Option<T>) -> Result<T, DecodeError> {
+    value.ok_or_else(|| DecodeError {
+        field: name.to_owned(),
+        message: format!("missing field `{name}`"),
+    })
 }

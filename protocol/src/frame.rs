@@ -1,13 +1,13 @@
 //! Frames: commands from the client, replies and pushes from the server.
 
-use crate::union::{Call, Read, named_union};
+use crate::fields::{Body, required, scalar};
+use crate::union::{Call, named_union};
 use crate::{
-    DecodeError, Error, ErrorCode, Format, Millis, Seq, Topic, conversations, groups, people,
-    presence, session, support, topics,
+    DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, conversations, groups,
+    people, presence, session, support, topics,
 };
-use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 /// The commands, their params, what they answer with, and their names. A method enters this
 /// list with its implementation.
@@ -158,52 +158,6 @@ pub struct Rejected {
     pub error: Error,
 }
 
-/// A body under its key, still encoded.
-struct Body<'a> {
-    format: Format,
-    bytes: Option<&'a [u8]>,
-}
-
-impl Read for Body<'_> {
-    /// Absent is the same as empty. Only a map will do: serde would take a list in the order of
-    /// the fields, which nobody promised.
-    fn read<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
-        let bytes = self.bytes.unwrap_or(self.format.empty_map());
-        if self.format.is_map(bytes) {
-            self.format.decode(bytes)
-        } else {
-            Err(DecodeError::frame("not a map"))
-        }
-    }
-}
-
-impl Body<'_> {
-    /// The same for a body that has to be there.
-    fn required<T: DeserializeOwned>(&self, name: &str) -> Result<T, DecodeError> {
-        required(name, self.bytes)?;
-        self.read()
-    }
-}
-
-/// A scalar of a frame. The error names it.
-fn scalar<T: DeserializeOwned>(
-    format: Format,
-    name: &str,
-    bytes: Option<&[u8]>,
-) -> Result<Option<T>, DecodeError> {
-    let read = |bytes| {
-        format.decode(bytes).map_err(|error| DecodeError { field: name.to_owned(), ..error })
-    };
-    bytes.map(read).transpose()
-}
-
-fn required<T>(name: &str, value: Option<T>) -> Result<T, DecodeError> {
-    value.ok_or_else(|| DecodeError {
-        field: name.to_owned(),
-        message: format!("missing field `{name}`"),
-    })
-}
-
 impl CommandFrame {
     /// Reads one frame, as [`Format::split`] found it.
     pub fn decode(format: Format, frame: &[u8]) -> Result<Self, Rejected> {
@@ -288,17 +242,6 @@ impl Push<Event> {
     pub fn event(topic: Topic, seq: Seq, at: Millis, body: Event) -> Self {
         Self { topic: Some(topic), seq: Some(seq), at: Some(at), body }
     }
-
-    /// Reads an event as it was pushed or listed.
-    pub fn decode(format: Format, frame: &[u8]) -> Result<Self, DecodeError> {
-        let head = ServerHead::read(format, frame)?;
-        let name = required("event", head.event)?;
-        let body = Event::read(&name, &head.data).ok_or_else(|| DecodeError {
-            field: "event".to_owned(),
-            message: format!("no event is named {name:?}"),
-        })?;
-        Ok(Self { topic: head.topic, seq: head.seq, at: head.at, body: body.map_err(in_data)? })
-    }
 }
 
 /// The name of a push's body.
@@ -336,204 +279,5 @@ impl<B: Named + Serialize> Serialize for Push<B> {
         map.serialize_entry("event", self.body.name())?;
         map.serialize_entry("data", &self.body)?;
         map.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for Push<Event> {
-    /// For events inside results; fails on one that this version does not know.
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Listed::deserialize(deserializer)? {
-            Listed::Known(push) => Ok(*push),
-            Listed::Unknown { .. } => Err(D::Error::custom("an event that is not known")),
-        }
-    }
-}
-
-/// An event inside a result, as a client reads it.
-pub(crate) enum Listed {
-    /// One that this version knows.
-    Known(Box<Push<Event>>),
-    /// One of a newer server; what has to be known is its place.
-    Unknown { seq: Option<Seq> },
-}
-
-/// For a single event that may be one this version does not know: then it is as if absent.
-pub(crate) fn if_known<'de, D>(deserializer: D) -> Result<Option<Push<Event>>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-{
-    Ok(match Option::<Listed>::deserialize(deserializer)? {
-        Some(Listed::Known(push)) => Some(*push),
-        Some(Listed::Unknown { .. }) | None => None,
-    })
-}
-
-/// Events inside a result: the keys come in our own order, name before data, so that the data
-/// is read typed without a buffer.
-mod event_in_list {
-    use super::{Event, Listed, Push, Read, Topic};
-    use crate::DecodeError;
-    use serde::de::{DeserializeOwned, Error, IgnoredAny, MapAccess, Visitor};
-    use serde::{Deserialize, Deserializer};
-    use std::cell::RefCell;
-    use std::fmt;
-
-    struct MapReader<'a, A>(RefCell<&'a mut A>);
-
-    impl<'de, A: MapAccess<'de>> Read for MapReader<'_, A> {
-        fn read<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
-            self.0.borrow_mut().next_value::<T>().map_err(|error| DecodeError {
-                field: "data".to_owned(),
-                message: error.to_string(),
-            })
-        }
-    }
-
-    struct ListedVisitor;
-
-    impl<'de> Visitor<'de> for ListedVisitor {
-        type Value = Listed;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an event with its name before its data")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Listed, A::Error> {
-            let (mut topic, mut seq, mut at) = (None::<Topic>, None, None);
-            let (mut name, mut body) = (None::<String>, None);
-            while let Some(key) = map.next_key::<String>()? {
-                match key.as_str() {
-                    "topic" => topic = map.next_value()?,
-                    "seq" => seq = map.next_value()?,
-                    "at" => at = map.next_value()?,
-                    "event" => name = Some(map.next_value()?),
-                    "data" => {
-                        let name =
-                            name.as_deref().ok_or_else(|| A::Error::missing_field("event"))?;
-                        let read = Event::read(name, &MapReader(RefCell::new(&mut map)));
-                        if let Some(read) = read {
-                            body = Some(read.map_err(A::Error::custom)?);
-                        } else {
-                            map.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                    _ => {
-                        map.next_value::<IgnoredAny>()?;
-                    }
-                }
-            }
-            match (name, body) {
-                (_, Some(body)) => Ok(Listed::Known(Box::new(Push { topic, seq, at, body }))),
-                (Some(name), None) if !Event::NAMES.contains(&name.as_str()) => {
-                    Ok(Listed::Unknown { seq })
-                }
-                (Some(_), None) => Err(A::Error::missing_field("data")),
-                (None, None) => Err(A::Error::missing_field("event")),
-            }
-        }
-    }
-
-    impl<'de> Deserialize<'de> for Listed {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_map(ListedVisitor)
-        }
-    }
-}
-
-/// A server's frame, its body still encoded.
-struct ServerHead<'a> {
-    id: Option<u32>,
-    topic: Option<Topic>,
-    seq: Option<Seq>,
-    at: Option<Millis>,
-    event: Option<String>,
-    error: Option<Error>,
-    result: Body<'a>,
-    data: Body<'a>,
-}
-
-impl<'a> ServerHead<'a> {
-    fn read(format: Format, frame: &'a [u8]) -> Result<Self, DecodeError> {
-        let [id, topic, seq, at, event, error, result, data] = format
-            .fields(frame, ["id", "topic", "seq", "at", "event", "error", "result", "data"])?;
-        Ok(Self {
-            id: scalar(format, "id", id)?,
-            topic: scalar(format, "topic", topic)?,
-            seq: scalar(format, "seq", seq)?,
-            at: scalar(format, "at", at)?,
-            event: scalar(format, "event", event)?,
-            error: scalar(format, "error", error)?,
-            result: Body { format, bytes: result },
-            data: Body { format, bytes: data },
-        })
-    }
-}
-
-/// The error of a push's body, as one of the push.
-fn in_data(error: DecodeError) -> DecodeError {
-    let field =
-        if error.field.is_empty() { "data".to_owned() } else { format!("data.{}", error.field) };
-    DecodeError { field, ..error }
-}
-
-/// A server's frame, as a client reads it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Incoming {
-    /// The answer to a command. A result is read by [`Incoming::result`], since only the asker
-    /// knows its type.
-    Reply {
-        /// The command's id; `None` after a malformed frame.
-        id: Option<u32>,
-        /// What went wrong, if something did.
-        error: Option<Error>,
-    },
-    /// An event of a topic.
-    Event(Box<Push<Event>>),
-    /// A signal.
-    Signal(Push<Signal>),
-    /// A push of a newer server; to be ignored.
-    Unknown {
-        /// The event's name.
-        event: String,
-        /// The topic it moves on, if any.
-        topic: Option<Topic>,
-        /// Its place there: cursors advance past events that are not understood.
-        seq: Option<Seq>,
-    },
-}
-
-impl Incoming {
-    /// Reads one frame, as [`Format::split`] found it.
-    pub fn decode(format: Format, frame: &[u8]) -> Result<Self, DecodeError> {
-        let head = ServerHead::read(format, frame)?;
-        let Some(name) = head.event else {
-            return match (head.error, head.result.bytes) {
-                (None, None) => Err(DecodeError::frame("neither a reply nor a push")),
-                (error, _) => Ok(Self::Reply { id: head.id, error }),
-            };
-        };
-        if head.seq.is_some() {
-            if let Some(body) = Event::read(&name, &head.data) {
-                return Ok(Self::Event(Box::new(Push {
-                    topic: head.topic,
-                    seq: head.seq,
-                    at: head.at,
-                    body: body.map_err(in_data)?,
-                })));
-            }
-        } else if let Some(body) = Signal::read(&name, &head.data) {
-            return Ok(Self::Signal(Push {
-                topic: head.topic,
-                seq: None,
-                at: head.at,
-                body: body.map_err(in_data)?,
-            }));
-        }
-        Ok(Self::Unknown { event: name, topic: head.topic, seq: head.seq })
-    }
-
-    /// The typed result of a reply without error.
-    pub fn result<T: DeserializeOwned>(format: Format, frame: &[u8]) -> Result<T, DecodeError> {
-        ServerHead::read(format, frame)?.result.required("result")
     }
 }

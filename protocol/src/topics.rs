@@ -1,6 +1,6 @@
 //! `topic.*`: following topics and reading what they hold.
 
-use crate::frame::Listed;
+use crate::listed::Listed;
 use crate::{Event, Push, Seq, Topic};
 use serde::{Deserialize, Serialize};
 

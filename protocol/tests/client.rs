@@ -19,7 +19,7 @@ fn read(format: Format, frame: &Value) -> Incoming {
 /// The keys of an event in the server's order, which a `Value` would sort.
 fn event(format: Format, seq: Seq, name: &str, data: &Value) -> Vec<u8> {
     #[derive(serde::Serialize)]
-    struct Event<'a> {
+    struct InOrder<'a> {
         topic: String,
         seq: Seq,
         at: i64,
@@ -27,10 +27,10 @@ fn event(format: Format, seq: Seq, name: &str, data: &Value) -> Vec<u8> {
         data: &'a Value,
     }
     // MessagePack takes `data` as it is: these tests put no id there.
-    format.encode(&Event { topic: topic(), seq, at: 1, event: name, data })
+    format.encode(&InOrder { topic: topic(), seq, at: 1, event: name, data })
 }
 
-/// A reply with `before` the events in its result and `after` them.
+/// The reply to a `topic.read` that holds these events.
 fn page(format: Format, events: &[Vec<u8>]) -> Vec<u8> {
     match format {
         Format::Json => {
