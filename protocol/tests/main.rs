@@ -8,6 +8,8 @@ mod codec;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod vectors;
 
 #[cfg(test)]
