@@ -54,7 +54,7 @@ export function supportView(home) {
         { class: 'card' },
         form({
           fields: [
-            el('div', {}, field(w.desk, desk), about),
+            el('div', { class: 'field' }, field(w.desk, desk), about),
             field(w.subject, subject, w.subjectHint),
             field(w.text, text, w.textHint),
           ],

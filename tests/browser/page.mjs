@@ -84,7 +84,7 @@ class Visitor {
   }
 
   async arrived() {
-    await this.page.getByRole('navigation', { name: words.shell.areas }).waitFor();
+    await this.page.locator('.shell').waitFor();
   }
 
   async open(hash) {
@@ -312,7 +312,7 @@ async function talk() {
     await coach.sees('That they might feel left alone.');
   });
 
-  if (SCREENSHOT) await picture(ana);
+  if (SCREENSHOT) await picture(ana, coach);
 
   await step('the coach ends it; it stays readable', async () => {
     await coach.press(words.support.end);
@@ -372,9 +372,27 @@ async function talk() {
 }
 
 /** For the README: a page with life in it. */
-async function picture({ page }) {
-  await page.mouse.move(0, 0);
-  await page.screenshot({ path: SCREENSHOT });
+async function picture(member, coach) {
+  const lines = [
+    [coach, 'You have been with them for a long time. What would you wish them to know?'],
+    [member, 'That it was never about them. I learned most of what I know in that room.'],
+    [coach, 'Then perhaps that is your first sentence. Shall we try to say it out loud, here?'],
+    [member, 'Yes. I think I would like that. Thank you for being there.'],
+  ];
+  for (const [who, text] of lines) {
+    await who.say(text);
+    await (who === member ? coach : member).sees(text);
+  }
+  const last = coach.message('Thank you for being there');
+  await last.hover();
+  await last.getByText(words.talk.react, { exact: true }).click();
+  await last.getByRole('button', { name: `${words.talk.react} 🌱` }).click();
+  await member.message('Thank you for being there').locator('.reaction').waitFor();
+  await coach.field(words.talk.write).pressSequentially('Take');
+  await member.page.locator('.typing').filter({ hasText: /./ }).waitFor();
+  await member.page.mouse.move(0, 0);
+  await member.page.screenshot({ path: SCREENSHOT });
+  await coach.field(words.talk.write).fill('');
   console.log(`     picture: ${SCREENSHOT}`);
 }
 
