@@ -1,6 +1,7 @@
 //! `conversation.*`: people talking. Topic `conversation:<id>`.
 
 use crate::id::nullable;
+use crate::listed::if_known;
 use crate::people::Person;
 use crate::{ClientId, ConversationId, Event, MediaId, MessageId, Millis, Push, Seq, UserId};
 use serde::{Deserialize, Serialize};
@@ -44,8 +45,8 @@ pub struct Conversation {
     pub unread: u64,
     /// When something last happened.
     pub active_at: Millis,
-    /// The last event.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The last event; absent, too, for a client that does not know it.
+    #[serde(default, deserialize_with = "if_known", skip_serializing_if = "Option::is_none")]
     pub last: Option<Push<Event>>,
     /// No notices until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]

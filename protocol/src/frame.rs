@@ -1,13 +1,13 @@
 //! Frames: commands from the client, replies and pushes from the server.
 
-use crate::union::{Call, Data, Params, Read, named_union};
+use crate::fields::{Body, required, scalar};
+use crate::union::{Call, named_union};
 use crate::{
-    DecodeError, Error, ErrorCode, Format, Millis, Seq, Topic, conversations, groups, people,
-    presence, session, support, topics,
+    DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, conversations, groups,
+    people, presence, session, support, topics,
 };
-use serde::de::DeserializeOwned;
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 /// The commands, their params, what they answer with, and their names. A method enters this
 /// list with its implementation.
@@ -23,6 +23,21 @@ macro_rules! commands {
         #[serde(untagged)]
         #[allow(missing_docs, reason = "the results are documented where they are defined")]
         pub enum Answer { $($variant($result),)* }
+
+        impl Answer {
+            /// Reads the result of `method` from its reply without error; `None` if there is no
+            /// such method.
+            pub fn decode(
+                method: &str,
+                format: Format,
+                frame: &[u8],
+            ) -> Option<Result<Self, DecodeError>> {
+                match method {
+                    $($word => Some(Incoming::result(format, frame).map(Self::$variant)),)*
+                    _ => None,
+                }
+            }
+        }
 
         $(impl Call for $params {
             type Result = $result;
@@ -143,56 +158,42 @@ pub struct Rejected {
     pub error: Error,
 }
 
-/// The first reading of a client's frame.
-#[derive(Deserialize)]
-struct Head {
-    id: u32,
-    method: String,
-}
-
-struct ParamsReader<'a> {
-    format: Format,
-    frame: &'a [u8],
-}
-
-impl Read for ParamsReader<'_> {
-    fn read<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
-        let absent = match self.format {
-            Format::Json => b"{}".as_slice(),
-            Format::MessagePack => &[0x80],
-        };
-        match self.format.decode::<Params<T>>(self.frame)?.params {
-            Some(params) => Ok(params),
-            None => self.format.decode(absent),
-        }
-    }
-}
-
 impl CommandFrame {
     /// Reads one frame, as [`Format::split`] found it.
     pub fn decode(format: Format, frame: &[u8]) -> Result<Self, Rejected> {
-        let head: Head = format.decode(frame).map_err(|error| Rejected {
+        let (id, method, params) = Self::head(format, frame).map_err(|error| Rejected {
             id: None,
-            error: Error::new(ErrorCode::Malformed, format!("not a command: {error}")),
+            error: Error::new(ErrorCode::Malformed, not_a_command(&error)),
         })?;
-        let rejected = |error| Rejected { id: Some(head.id), error };
-        match Command::read(&head.method, &ParamsReader { format, frame }) {
-            Some(Ok(command)) => Ok(Self { id: head.id, command }),
-            Some(Err(error)) => Err(rejected(invalid_params(&error))),
+        let rejected = |error| Rejected { id: Some(id), error };
+        match Command::read(&method, &Body { format, bytes: params }) {
+            Some(Ok(command)) => Ok(Self { id, command }),
+            Some(Err(error)) => {
+                let field = if error.field.is_empty() { "params" } else { &error.field };
+                Err(rejected(Error::invalid(field, error.message.clone())))
+            }
             None => Err(rejected(Error::new(
                 ErrorCode::UnknownMethod,
                 "this server has no such method",
             ))),
         }
     }
+
+    /// Id, method and params, these still encoded.
+    fn head(format: Format, frame: &[u8]) -> Result<(u32, String, Option<&[u8]>), DecodeError> {
+        let [id, method, params] = format.fields(frame, ["id", "method", "params"])?;
+        let id = required("id", scalar(format, "id", id)?)?;
+        let method = required("method", scalar(format, "method", method)?)?;
+        Ok((id, method, params))
+    }
 }
 
-/// `invalid` for params that do not fit, with the field a developer would look for.
-fn invalid_params(error: &DecodeError) -> Error {
-    let missing = error.message.split('`').nth(1).filter(|_| error.message.starts_with("missing"));
-    let field =
-        missing.unwrap_or_else(|| error.field.trim_start_matches("params").trim_start_matches('.'));
-    Error::invalid(field, error.message.clone())
+fn not_a_command(error: &DecodeError) -> String {
+    if error.field.is_empty() {
+        format!("not a command: {error}")
+    } else {
+        format!("not a command: {}: {error}", error.field)
+    }
 }
 
 /// A reply as it is sent. `id` is absent only in the answer to a malformed frame.
@@ -241,18 +242,6 @@ impl Push<Event> {
     pub fn event(topic: Topic, seq: Seq, at: Millis, body: Event) -> Self {
         Self { topic: Some(topic), seq: Some(seq), at: Some(at), body }
     }
-
-    /// Reads an event as it was pushed or listed.
-    pub fn decode(format: Format, frame: &[u8]) -> Result<Self, DecodeError> {
-        let head: ServerHead = format.decode(frame)?;
-        let name = head.event.unwrap_or_default();
-        let body =
-            Event::read(&name, &DataReader { format, frame }).ok_or_else(|| DecodeError {
-                field: "event".to_owned(),
-                message: format!("no event is named {name:?}"),
-            })??;
-        Ok(Self { topic: head.topic, seq: head.seq, at: head.at, body })
-    }
 }
 
 /// The name of a push's body.
@@ -290,158 +279,5 @@ impl<B: Named + Serialize> Serialize for Push<B> {
         map.serialize_entry("event", self.body.name())?;
         map.serialize_entry("data", &self.body)?;
         map.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for Push<Event> {
-    /// For lists of events inside results.
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        event_in_list::deserialize(deserializer)
-    }
-}
-
-/// Events inside a result: the keys come in our own order, name before data, so that the data
-/// is read typed without a buffer.
-mod event_in_list {
-    use super::{Event, Push, Read, Topic};
-    use crate::DecodeError;
-    use serde::Deserializer;
-    use serde::de::{DeserializeOwned, Error, IgnoredAny, MapAccess, Visitor};
-    use std::cell::RefCell;
-    use std::fmt;
-
-    struct MapReader<'a, A>(RefCell<&'a mut A>);
-
-    impl<'de, A: MapAccess<'de>> Read for MapReader<'_, A> {
-        fn read<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
-            self.0.borrow_mut().next_value::<T>().map_err(|error| DecodeError {
-                field: "data".to_owned(),
-                message: error.to_string(),
-            })
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Push<Event>, D::Error> {
-        struct PushVisitor;
-        impl<'de> Visitor<'de> for PushVisitor {
-            type Value = Push<Event>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an event with its name before its data")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let (mut topic, mut seq, mut at) = (None::<Topic>, None, None);
-                let (mut name, mut body) = (None::<String>, None);
-                while let Some(key) = map.next_key::<String>()? {
-                    match key.as_str() {
-                        "topic" => topic = Some(map.next_value()?),
-                        "seq" => seq = Some(map.next_value()?),
-                        "at" => at = Some(map.next_value()?),
-                        "event" => name = Some(map.next_value()?),
-                        "data" => {
-                            let name =
-                                name.as_deref().ok_or_else(|| A::Error::missing_field("event"))?;
-                            let reader = MapReader(RefCell::new(&mut map));
-                            let read = Event::read(name, &reader).ok_or_else(|| {
-                                A::Error::custom(format!("no event is named {name:?}"))
-                            })?;
-                            body = Some(read.map_err(A::Error::custom)?);
-                        }
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                let body = body.ok_or_else(|| A::Error::missing_field("data"))?;
-                Ok(Push { topic, seq, at, body })
-            }
-        }
-        d.deserialize_map(PushVisitor)
-    }
-}
-
-#[derive(Deserialize)]
-struct ServerHead {
-    id: Option<u32>,
-    topic: Option<Topic>,
-    seq: Option<Seq>,
-    at: Option<Millis>,
-    event: Option<String>,
-    error: Option<Error>,
-}
-
-struct DataReader<'a> {
-    format: Format,
-    frame: &'a [u8],
-}
-
-impl Read for DataReader<'_> {
-    fn read<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
-        self.format.decode::<Data<T>>(self.frame).map(|body| body.data)
-    }
-}
-
-/// A server's frame, as a client reads it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Incoming {
-    /// The answer to a command. A result is read by [`Incoming::result`], since only the asker
-    /// knows its type.
-    Reply {
-        /// The command's id; `None` after a malformed frame.
-        id: Option<u32>,
-        /// What went wrong, if something did.
-        error: Option<Error>,
-    },
-    /// An event of a topic.
-    Event(Box<Push<Event>>),
-    /// A signal.
-    Signal(Push<Signal>),
-    /// A push of a newer server; to be ignored.
-    Unknown {
-        /// The event's name.
-        event: String,
-        /// The topic it moves on, if any.
-        topic: Option<Topic>,
-        /// Its place there: cursors advance past events that are not understood.
-        seq: Option<Seq>,
-    },
-}
-
-impl Incoming {
-    /// Reads one frame, as [`Format::split`] found it.
-    pub fn decode(format: Format, frame: &[u8]) -> Result<Self, DecodeError> {
-        let head: ServerHead = format.decode(frame)?;
-        let Some(name) = head.event else {
-            return Ok(Self::Reply { id: head.id, error: head.error });
-        };
-        let reader = DataReader { format, frame };
-        if head.seq.is_some() {
-            if let Some(body) = Event::read(&name, &reader) {
-                return Ok(Self::Event(Box::new(Push {
-                    topic: head.topic,
-                    seq: head.seq,
-                    at: head.at,
-                    body: body?,
-                })));
-            }
-        } else if let Some(body) = Signal::read(&name, &reader) {
-            return Ok(Self::Signal(Push {
-                topic: head.topic,
-                seq: None,
-                at: head.at,
-                body: body?,
-            }));
-        }
-        Ok(Self::Unknown { event: name, topic: head.topic, seq: head.seq })
-    }
-
-    /// The typed result of a reply without error.
-    pub fn result<T: DeserializeOwned>(format: Format, frame: &[u8]) -> Result<T, DecodeError> {
-        #[derive(Deserialize)]
-        struct Body<T> {
-            result: T,
-        }
-        format.decode::<Body<T>>(frame).map(|body| body.result)
     }
 }

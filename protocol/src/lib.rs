@@ -6,9 +6,13 @@
 
 mod codec;
 mod error;
+mod fields;
 mod frame;
 mod id;
+mod incoming;
 pub mod limits;
+mod listed;
+mod msgpack;
 mod topic;
 mod union;
 
@@ -24,12 +28,11 @@ pub mod topics;
 
 pub use codec::{DecodeError, Format};
 pub use error::{Error, ErrorCode};
-pub use frame::{
-    Answer, Command, CommandFrame, Event, Incoming, Push, Rejected, ReplyFrame, Signal,
-};
+pub use frame::{Answer, Command, CommandFrame, Event, Push, Rejected, ReplyFrame, Signal};
 pub use id::{
     Blob, ClientId, ConversationId, DeskId, GroupId, LoginId, MediaId, MessageId, Millis, PostId,
     RequestId, Seq, SessionId, UserId,
 };
+pub use incoming::Incoming;
 pub use topic::{Topic, TopicError};
 pub use union::Call;

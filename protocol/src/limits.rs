@@ -85,3 +85,9 @@ pub const COACH_DESKS_MAX: usize = 64;
 pub const COACH_GRACE_MS: i64 = 60_000;
 /// Requests waiting or being answered at one desk; the next one is `full`.
 pub const DESK_OPEN_REQUESTS_MAX: usize = 10_000;
+/// Waiting requests, and active ones, that a board shows.
+pub const BOARD_REQUESTS_MAX: usize = 100;
+/// Desks of a deployment.
+pub const DESKS_MAX: usize = 64;
+/// Topics of a desk.
+pub const DESK_TOPICS_MAX: usize = 20;

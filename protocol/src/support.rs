@@ -151,10 +151,14 @@ pub struct BoardCoach {
 pub struct Board {
     /// Counts the desk's changes; `desk.changed` goes on from here.
     pub version: u64,
-    /// In the order of the queue.
+    /// In the order of the queue, at most [`crate::limits::BOARD_REQUESTS_MAX`].
     pub waiting: Vec<Request>,
-    /// Being answered.
+    /// How many wait.
+    pub waiting_total: u32,
+    /// Being answered, one's own first, at most [`crate::limits::BOARD_REQUESTS_MAX`].
     pub active: Vec<Request>,
+    /// How many are being answered.
+    pub active_total: u32,
     /// Who answers.
     pub coaches: Vec<BoardCoach>,
 }

@@ -1,5 +1,6 @@
 //! `topic.*`: following topics and reading what they hold.
 
+use crate::listed::Listed;
 use crate::{Event, Push, Seq, Topic};
 use serde::{Deserialize, Serialize};
 
@@ -46,11 +47,43 @@ pub struct Read {
 
 /// The result of `topic.read`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "AnyPage")]
 pub struct Page {
     /// Oldest first; at most [`crate::limits::PAGE_BYTES_MAX`].
     pub events: Vec<Push<Event>>,
     /// Seq of the topic's last event.
     pub head: Seq,
+    /// For a client of a newer server: the places of events on this page that this version does
+    /// not know, in order. A cursor advances past them. Never sent.
+    #[serde(skip)]
+    pub unknown: Vec<Seq>,
+}
+
+impl Page {
+    /// A page as a server sends it.
+    pub const fn new(events: Vec<Push<Event>>, head: Seq) -> Self {
+        Self { events, head, unknown: Vec::new() }
+    }
+}
+
+/// A page of a server that may be newer.
+#[derive(Deserialize)]
+struct AnyPage {
+    events: Vec<Listed>,
+    head: Seq,
+}
+
+impl From<AnyPage> for Page {
+    fn from(page: AnyPage) -> Self {
+        let mut known = Self::new(Vec::with_capacity(page.events.len()), page.head);
+        for event in page.events {
+            match event {
+                Listed::Known(push) => known.events.push(*push),
+                Listed::Unknown { seq } => known.unknown.extend(seq),
+            }
+        }
+        known
+    }
 }
 
 /// Signal `gap`: the next push of this topic jumps. Read the events between.

@@ -4,8 +4,8 @@
 //! one and bytes in the other). Here the name is read first, and then the body, typed.
 
 use crate::Command;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 /// Params of a command, with the type of its result.
 pub trait Call: Serialize {
@@ -17,18 +17,6 @@ pub trait Call: Serialize {
 
     /// The same as a [`Command`].
     fn command(self) -> Command;
-}
-
-/// The second reading of a frame: only its body, under the key that holds it.
-#[derive(Deserialize)]
-pub(crate) struct Params<T> {
-    pub(crate) params: Option<T>,
-}
-
-/// See [`Params`].
-#[derive(Deserialize)]
-pub(crate) struct Data<T> {
-    pub(crate) data: T,
 }
 
 /// A closed set of named bodies.
