@@ -1,0 +1,120 @@
+/**
+ * Logging in and out, and the tokens. Access tokens stay in memory. The refresh token is in
+ * localStorage, so that a reload or a second tab finds people still logged in; script of others
+ * can't read it there since the page's policy allows no script but our own, and a copied token
+ * is noticed by the server when the second of the two is used.
+ */
+
+const REFRESH_KEY = 'sanctuary.refresh';
+const OUTBOX_KEY = 'sanctuary.unsent.';
+const EARLY_MS = 30_000;
+
+/** A problem document of the server's. */
+export class Problem extends Error {
+  constructor(status, { code, detail, title, field, retryable } = {}) {
+    super(detail ?? title ?? code ?? String(status));
+    this.status = status;
+    this.code = code;
+    this.field = field ?? (typeof detail === 'object' ? detail?.field : undefined);
+    this.retryable = retryable ?? (status >= 500 || status === 429);
+  }
+}
+
+async function post(path, body) {
+  const response = await fetch(path, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Problem(response.status, answer);
+  return answer;
+}
+
+export class Account {
+  #access = null;
+  #expiresAt = 0;
+
+  user = null;
+
+  get isKnown() {
+    return localStorage.getItem(REFRESH_KEY) !== null;
+  }
+
+  async register(person) {
+    this.#take(await post('/v1/auth/register', person));
+  }
+
+  async login(email, password) {
+    this.#take(await post('/v1/auth/login', { email, password }));
+  }
+
+  /** An access token; a new one if `fresh`, or if the last one is nearly over. */
+  async token({ fresh = false } = {}) {
+    if (!fresh && this.#access && Date.now() < this.#expiresAt - EARLY_MS) return this.#access;
+    await inTurn(() => this.#refresh());
+    return this.#access;
+  }
+
+  async logout() {
+    const refresh_token = localStorage.getItem(REFRESH_KEY);
+    this.forget();
+    // Offline, the token ends by itself later; the person is logged out here in any case.
+    if (refresh_token) await post('/v1/auth/logout', { refresh_token }).catch(() => {});
+  }
+
+  /** Leaves nothing of the person on the device. */
+  forget() {
+    this.#access = null;
+    this.user = null;
+    localStorage.removeItem(REFRESH_KEY);
+    for (const key of Object.keys(localStorage)) {
+      if (key.startsWith(OUTBOX_KEY)) localStorage.removeItem(key);
+    }
+  }
+
+  /** Calls back when another tab logged out. */
+  onLogout(callback) {
+    window.addEventListener('storage', ({ key, newValue }) => {
+      if (key === REFRESH_KEY && newValue === null) callback();
+    });
+  }
+
+  async #refresh() {
+    // Read here, in turn: another tab may have used the one we knew.
+    const refresh_token = localStorage.getItem(REFRESH_KEY);
+    if (!refresh_token) throw new Problem(401, { code: 'unauthenticated' });
+    this.#take(await post('/v1/auth/refresh', { refresh_token }));
+  }
+
+  #take({ access_token, expires_at, refresh_token, user }) {
+    this.#access = access_token;
+    this.#expiresAt = expires_at;
+    this.user = user;
+    localStorage.setItem(REFRESH_KEY, refresh_token);
+  }
+}
+
+/** One tab at a time, where the browser can do that (it can't on plain http). */
+const inTurn = (work) =>
+  navigator.locks ? navigator.locks.request('sanctuary.refresh', work) : work();
+
+/** Unsent messages, one entry each, so that two tabs never overwrite each other's. */
+export const outboxOf = (userId) => {
+  const prefix = `${OUTBOX_KEY}${userId}.`;
+  return {
+    all: () =>
+      Object.keys(localStorage)
+        .filter((key) => key.startsWith(prefix))
+        .map((key) => JSON.parse(localStorage.getItem(key))),
+    put: (entry) => localStorage.setItem(prefix + entry.client_id, JSON.stringify(entry)),
+    delete: (clientId) => localStorage.removeItem(prefix + clientId),
+  };
+};
+
+/** A name for this tab that survives its reload: two tabs are two devices to the server. */
+export function deviceId(make) {
+  const key = 'sanctuary.device';
+  if (!sessionStorage.getItem(key)) sessionStorage.setItem(key, make());
+  return sessionStorage.getItem(key);
+}

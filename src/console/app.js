@@ -1,0 +1,122 @@
+/** Starts the page: who is logged in, the connection, and which view the address asks for. */
+
+import { Close, Sanctuary, uuid } from '/sanctuary.js';
+import { Account, deviceId, outboxOf } from './account.js';
+import { Conversations } from './conversations.js';
+import { deskView } from './desk.js';
+import { fill } from './element.js';
+import { groupView, groupsView } from './groups.js';
+import { homeView } from './home.js';
+import { People } from './people.js';
+import { Requests } from './requests.js';
+import { Shell } from './shell.js';
+import { supportView } from './support.js';
+import { talkView } from './talk.js';
+import { welcomeView } from './welcome.js';
+import { words } from './words.en.js';
+
+const ROUTES = [
+  [/^#\/talk\/([0-9a-f-]{36})$/, talkView],
+  [/^#\/support$/, supportView],
+  [/^#\/desk$/, deskView],
+  [/^#\/groups$/, groupsView],
+  [/^#\/group\/([0-9a-f-]{36})$/, groupView],
+];
+
+const page = document.getElementById('page');
+const account = new Account();
+
+function welcome(notice) {
+  document.title = words.name;
+  fill(page, welcomeView(account, { notice, onwelcome: enter }));
+}
+
+/** Someone is logged in: one connection, what is known of the world, and the views on it. */
+function enter() {
+  const me = account.user;
+  const client = new Sanctuary({
+    url: `${location.origin.replace(/^http/, 'ws')}/v1/socket`,
+    deviceId: deviceId(uuid),
+    client: 'console/1',
+    token: (ask) => account.token(ask),
+    outbox: outboxOf(me.id),
+  });
+  const people = new People(client);
+  people.meet([me]);
+  const home = {
+    me,
+    client,
+    people,
+    conversations: new Conversations(client, people, me.id),
+    requests: new Requests(client, me.id),
+    isCoach: me.roles.includes('coach'),
+    go: (hash) => { location.hash = hash; },
+    logout: () => leave(() => account.logout(), words.welcome.loggedOut),
+  };
+  const shell = new Shell(home);
+  const stop = new AbortController();
+  let view = null;
+
+  function show() {
+    view?.leave?.();
+    const route = ROUTES.find(([pattern]) => pattern.test(location.hash));
+    const [pattern, open] = route ?? [/^/, homeView];
+    view = open(home, pattern.exec(location.hash)?.[1]);
+    shell.show(view, route ? location.hash : '');
+  }
+
+  function leave(how, notice) {
+    stop.abort();
+    view?.leave?.();
+    client.close();
+    shell.leave();
+    how();
+    history.replaceState(null, '', '#/');
+    welcome(notice);
+  }
+
+  const listen = (target, name, listener) =>
+    target.addEventListener(name, listener, { signal: stop.signal });
+  listen(window, 'hashchange', show);
+  listen(window, 'online', () => client.wake());
+  listen(document, 'visibilitychange', () => {
+    client.background(document.hidden);
+    if (!document.hidden) client.wake();
+  });
+  account.onLogout(() => {
+    if (!stop.signal.aborted) leave(() => account.forget(), words.welcome.sessionOver);
+  });
+  client.on('ended', ({ code }) => {
+    if (code === Close.REPLACED) shell.resting();
+    else if (code === Close.VIOLATED) shell.stopped();
+    else {
+      const { suspended, sessionOver } = words.welcome;
+      leave(() => account.forget(), code === Close.SUSPENDED ? suspended : sessionOver);
+    }
+  });
+  // A claim is what the person waits for: it opens wherever one is on the page, if one waits.
+  home.requests.news.listen(({ what, request }) => {
+    const waitsHere = location.hash === '#/support' || location.hash === '';
+    if (what === 'claimed' && request.member.id === me.id && waitsHere) {
+      home.go(`#/talk/${request.conversation_id}`);
+    }
+  });
+
+  fill(page, shell.node);
+  show();
+  client.connect();
+}
+
+async function start() {
+  if (!account.isKnown) return welcome();
+  fill(page, words.welcome.opening);
+  try {
+    await account.token();
+    return enter();
+  } catch (error) {
+    if (error.retryable === false) account.forget();
+    return welcome(error.retryable === false ? words.welcome.sessionOver : words.errors.offline);
+  }
+}
+
+start();

@@ -1,0 +1,119 @@
+/** One's conversations, as the list shows them: the server's, kept up to date by events. */
+
+import { News } from './news.js';
+
+const PAGE = 100;
+
+export class Conversations {
+  #client;
+  #people;
+  #me;
+  #items = new Map();
+  /** The one being read: what comes there is read at once. */
+  #reading = null;
+
+  changed = new News();
+
+  constructor(client, people, me) {
+    this.#client = client;
+    this.#people = people;
+    this.#me = me;
+    client.on('open', () => this.load());
+    client.on('event', (event) => this.#happened(event));
+    client.on('receipt', ({ topic, data }) => {
+      // One's own mark, made on another device.
+      if (data.user_id === me) this.fetch(topic.slice(topic.indexOf(':') + 1)).catch(() => {});
+    });
+  }
+
+  get(id) {
+    return this.#items.get(id);
+  }
+
+  /** Newest activity first. */
+  list() {
+    return [...this.#items.values()].sort((a, b) => b.active_at - a.active_at);
+  }
+
+  others({ members }) {
+    return members.filter(({ id }) => id !== this.#me);
+  }
+
+  title(conversation) {
+    return this.others(conversation).map(({ name }) => name).join(', ');
+  }
+
+  async load() {
+    try {
+      const page = await this.#client.call('conversation.list', { limit: PAGE }, { retry: true });
+      for (const conversation of page.items) this.#take(conversation);
+    } catch {
+      // It is loaded again with the next connection.
+    }
+    this.changed.tell();
+  }
+
+  async fetch(conversation_id) {
+    const result = await this.#client.call('conversation.get', { conversation_id }, { retry: true });
+    this.#take(result.conversation);
+    this.changed.tell();
+    return this.#items.get(conversation_id);
+  }
+
+  async openWith(user_id) {
+    const { conversation } = await this.#client.call('conversation.open', { user_id });
+    this.#take(conversation);
+    this.changed.tell();
+    return conversation;
+  }
+
+  reading(id) {
+    this.#reading = id;
+  }
+
+  /** Marks as read up to `seq`, here at once and there when the connection allows. */
+  async read(id, seq) {
+    const conversation = this.#items.get(id);
+    if (!conversation || (conversation.read_seq >= seq && conversation.unread === 0)) return;
+    conversation.read_seq = seq;
+    conversation.unread = 0;
+    this.changed.tell();
+    await this.#client
+      .call('conversation.mark', { conversation_id: id, read: seq }, { retry: true })
+      .catch(() => {});
+  }
+
+  #take(conversation) {
+    const known = this.#items.get(conversation.id);
+    // An answer that was overtaken by an event must not take the list back.
+    if (known && known.head_seq > conversation.head_seq) return;
+    this.#items.set(conversation.id, conversation);
+    this.#people.meet(conversation.members);
+    this.#people.watch(this.others(conversation).map(({ id }) => id));
+    this.#client.track(`conversation:${conversation.id}`, conversation.head_seq);
+  }
+
+  #happened(event) {
+    if (event.event === 'conversation.joined') {
+      this.fetch(event.data.conversation_id).catch(() => {});
+      return;
+    }
+    if (!event.topic.startsWith('conversation:')) return;
+    const id = event.topic.slice('conversation:'.length);
+    const conversation = this.#items.get(id);
+    if (!conversation) {
+      this.fetch(id).catch(() => {});
+      return;
+    }
+    if (event.seq <= conversation.head_seq) return;
+    conversation.head_seq = event.seq;
+    conversation.active_at = event.at;
+    conversation.last = event;
+    if (event.event === 'conversation.closed') conversation.closed = true;
+    if (event.event === 'conversation.reopened') conversation.closed = false;
+    const isNew = event.event === 'message.created' && event.data.sender_id !== this.#me;
+    if (isNew && this.#reading !== id) conversation.unread += 1;
+    if (event.event.startsWith('member.')) this.fetch(id).catch(() => {});
+    this.changed.tell();
+  }
+}

@@ -1,0 +1,110 @@
+/** What stays while views change: areas, the list of conversations, and how the connection is. */
+
+import { el, fill } from './element.js';
+import { talkList } from './talks.js';
+import { words } from './words.en.js';
+
+const w = words.shell;
+/** Shorter breaks are not worth a word. */
+const OFFLINE_AFTER_MS = 1_500;
+
+export class Shell {
+  #home;
+  #banner = el('div', { class: 'banner', role: 'status' });
+  #main = el('main', { id: 'content', tabindex: '-1' });
+  #areas = el('nav', { class: 'areas', 'aria-label': w.areas });
+  #list;
+  #timer;
+  #hash = '';
+  #shown = false;
+
+  constructor(home) {
+    this.#home = home;
+    this.#list = talkList(home);
+    home.requests.changed.listen(() => this.#drawAreas());
+    home.client.on('state', (state) => this.#connection(state));
+    this.node = el(
+      'div',
+      { class: 'shell' },
+      el('a', { class: 'skip', href: '#content', onclick: (event) => this.#skip(event) }, w.skip),
+      el(
+        'header',
+        { class: 'side' },
+        el(
+          'div',
+          { class: 'row' },
+          el('a', { class: 'brand', href: '#/' }, words.name),
+          el('span', { class: 'me' }, home.me.name),
+        ),
+        this.#areas,
+        this.#list.node,
+        el('button', { class: 'link logout', onclick: home.logout }, w.logout),
+      ),
+      el('div', { class: 'content' }, this.#banner, this.#main),
+    );
+  }
+
+  show(view, hash) {
+    this.#hash = hash;
+    this.node.dataset.place = hash === '' ? 'home' : 'inside';
+    document.title = view.title === words.name ? words.name : `${view.title} · ${words.name}`;
+    const back = hash && el('a', { class: 'back', href: '#/' }, `← ${w.back}`);
+    fill(this.#main, back, view.node);
+    // The focus follows the person, but not into the first page they see.
+    if (this.#shown) (view.focus ?? this.#main).focus({ preventScroll: true });
+    this.#shown = true;
+    view.shown?.();
+    this.#list.current(hash);
+    this.#drawAreas();
+  }
+
+  leave() {
+    clearTimeout(this.#timer);
+    this.#list.leave();
+  }
+
+  resting() {
+    const here = () => {
+      fill(this.#banner);
+      this.#home.client.connect();
+    };
+    fill(this.#banner, el('p', {}, w.elsewhere), el('button', { onclick: here }, w.here));
+  }
+
+  stopped() {
+    const reload = () => location.reload();
+    fill(this.#banner, el('p', {}, w.stopped), el('button', { onclick: reload }, w.reload));
+  }
+
+  #connection(state) {
+    if (state === 'open') {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      fill(this.#banner);
+    } else if (state === 'waiting') {
+      this.#timer ??= setTimeout(() => fill(this.#banner, el('p', {}, w.offline)), OFFLINE_AFTER_MS);
+    }
+  }
+
+  /** By hand, since the address is the router's. */
+  #skip(event) {
+    event.preventDefault();
+    this.#main.focus();
+  }
+
+  #drawAreas() {
+    const { isCoach, requests } = this.#home;
+    const support = () => {
+      if (!requests.request) return w.support;
+      return requests.isWaiting ? w.supportWaiting : w.supportActive;
+    };
+    const link = (href, label) =>
+      el('a', { href, 'aria-current': this.#hash === href ? 'page' : null }, label);
+    fill(
+      this.#areas,
+      isCoach ? link('#/desk', w.desk) : null,
+      link('#/support', support()),
+      link('#/groups', w.groups),
+    );
+  }
+}

@@ -1,0 +1,323 @@
+/** One conversation: its messages, who is there, and where one writes. */
+
+import { composer } from './composer.js';
+import { ask, el, fill } from './element.js';
+import { messageNode, unsentNode } from './message.js';
+import { Thread } from './thread.js';
+import { dayOf, isSameDay } from './times.js';
+import { sorry, words } from './words.en.js';
+
+const w = words.talk;
+const PAGE = 50;
+const TYPING_SHOWN_MS = 5_000;
+const NEAR_END_PX = 120;
+
+export function talkView(home, id) {
+  const talk = new Talk(home, id);
+  return {
+    node: talk.node,
+    get title() { return talk.title; },
+    get focus() { return talk.focus; },
+    leave: () => talk.leave(),
+  };
+}
+
+class Talk {
+  #home;
+  #id;
+  #topic;
+  #thread = new Thread();
+  #loaded = false;
+  /** How far the others have read, as far as their receipts said. */
+  #readByOthers = 0;
+  #typing = null;
+  #ends = [];
+  /** Nodes by key, with what they were made from: only what changed is made again. */
+  #nodes = new Map();
+  #head = el('header', { class: 'talk-head' });
+  #list = el('ol', { class: 'messages', role: 'log', 'aria-label': w.messages, tabindex: '0' });
+  #earlier = el('button', { class: 'link earlier', hidden: true, onclick: () => this.#loadEarlier() }, w.earlier);
+  #typingLine = el('p', { class: 'typing', 'aria-live': 'polite' });
+  #problem = el('p', { class: 'problem', role: 'alert' });
+  #foot = el('div', { class: 'talk-foot' });
+  #composer;
+
+  constructor(home, id) {
+    this.#home = home;
+    this.#id = id;
+    this.#topic = `conversation:${id}`;
+    const { client, conversations, people, requests } = home;
+    this.#composer = composer({
+      send: (text, replyTo) => this.#send(text, replyTo),
+      save: (seq, text) => this.#do('conversation.edit', { seq, text }),
+      typing: () => client.call('conversation.typing', { conversation_id: id }).catch(() => {}),
+    });
+    this.node = el(
+      'section',
+      { class: 'talk' },
+      this.#head,
+      el('div', { class: 'scroll' }, this.#earlier, this.#list),
+      this.#typingLine,
+      this.#problem,
+      this.#foot,
+    );
+    conversations.reading(id);
+    const onVisible = () => this.#markRead();
+    document.addEventListener('visibilitychange', onVisible);
+    this.#ends = [
+      () => document.removeEventListener('visibilitychange', onVisible),
+      client.on('event', (event) => this.#happened(event)),
+      client.on('outbox', () => this.#draw()),
+      client.on('state', () => this.#draw()),
+      client.on('typing', ({ topic, data }) => topic === this.#topic && this.#showTyping(data.user_id)),
+      client.on('receipt', ({ topic, data }) => topic === this.#topic && this.#receipt(data)),
+      conversations.changed.listen(() => this.#drawAround()),
+      people.changed.listen(() => this.#draw()),
+      requests.changed.listen(() => this.#drawAround()),
+    ];
+    this.#draw();
+    this.#load();
+  }
+
+  get title() {
+    const conversation = this.#conversation;
+    return (conversation && this.#home.conversations.title(conversation)) || words.talks.title;
+  }
+
+  get focus() {
+    return matchMedia('(pointer: fine)').matches && !this.#conversation?.closed
+      ? this.#composer.input
+      : this.#list;
+  }
+
+  get #conversation() {
+    return this.#home.conversations.get(this.#id);
+  }
+
+  leave() {
+    this.#home.conversations.reading(null);
+    clearTimeout(this.#typing);
+    for (const end of this.#ends) end();
+  }
+
+  async #load() {
+    const { client, conversations } = this.#home;
+    try {
+      if (!this.#conversation) await conversations.fetch(this.#id);
+      const page = await client.call('topic.read', { topic: this.#topic, limit: PAGE }, { retry: true });
+      for (const event of page.events) this.#thread.add(event);
+      this.#loaded = true;
+    } catch (error) {
+      const gone = error.code === 'not_found' || error.code === 'forbidden';
+      this.#problem.textContent = gone ? w.gone : sorry(error);
+    }
+    this.#draw({ toEnd: true });
+    this.#markRead();
+  }
+
+  async #loadEarlier() {
+    const params = { topic: this.#topic, before: this.#thread.oldest, limit: PAGE };
+    const scroll = this.#list.parentElement;
+    const fromEnd = scroll.scrollHeight - scroll.scrollTop;
+    try {
+      const page = await this.#home.client.call('topic.read', params, { retry: true });
+      for (const event of page.events) this.#thread.add(event);
+    } catch (error) {
+      this.#problem.textContent = sorry(error);
+    }
+    this.#draw();
+    scroll.scrollTop = scroll.scrollHeight - fromEnd;
+  }
+
+  #happened(event) {
+    if (event.topic !== this.#topic) return;
+    this.#thread.add(event);
+    const { sender_id } = event.data;
+    if (event.event === 'message.created' && sender_id !== this.#home.me.id) this.#showTyping(null);
+    this.#draw({ toEnd: sender_id === this.#home.me.id });
+    this.#markRead();
+  }
+
+  #send(text, reply_to) {
+    const message = { conversation_id: this.#id, text };
+    this.#home.client.send(reply_to === undefined ? message : { ...message, reply_to });
+    this.#draw({ toEnd: true });
+  }
+
+  async #do(method, params) {
+    this.#problem.textContent = '';
+    try {
+      await this.#home.client.call(method, { conversation_id: this.#id, ...params });
+    } catch (error) {
+      this.#problem.textContent = sorry(error);
+      // What was written is given back.
+      if (method === 'conversation.edit') this.#composer.edit(params.seq, params.text);
+    }
+  }
+
+  async #remove(seq) {
+    const yes = await ask({ question: w.removeAsk, yes: w.removeYes, no: w.keep });
+    if (yes !== null) await this.#do('conversation.delete', { seq });
+  }
+
+  async #end(requestId) {
+    const isCoach = this.#home.requests.request?.id !== requestId;
+    const s = words.support;
+    const question = { question: s.endAsk, yes: s.endYes, no: s.endNo };
+    const summary = await ask(isCoach ? { ...question, note: s.summary } : question);
+    if (summary === null) return;
+    this.#problem.textContent = '';
+    try {
+      const params = { request_id: requestId, ...(summary ? { summary } : {}) };
+      await this.#home.client.call('support.close', params);
+    } catch (error) {
+      this.#problem.textContent = sorry(error);
+    }
+  }
+
+  #markRead() {
+    if (!this.#loaded || document.hidden) return;
+    this.#home.conversations.read(this.#id, this.#thread.newest);
+  }
+
+  #receipt({ user_id, read }) {
+    if (user_id === this.#home.me.id || read <= this.#readByOthers) return;
+    this.#readByOthers = read;
+    this.#draw();
+  }
+
+  #showTyping(userId) {
+    if (userId === this.#home.me.id) return;
+    clearTimeout(this.#typing);
+    this.#typingLine.textContent = userId ? w.typing(this.#home.people.name(userId)) : '';
+    if (userId) this.#typing = setTimeout(() => this.#showTyping(null), TYPING_SHOWN_MS);
+  }
+
+  #draw({ toEnd = false } = {}) {
+    this.#drawAround();
+    const scroll = this.#list.parentElement;
+    const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END_PX;
+    const items = this.#items();
+    const keep = new Map();
+    const nodes = items.map(({ key, from, make }) => {
+      const signature = JSON.stringify(from);
+      const known = this.#nodes.get(key);
+      const node = known?.signature === signature ? known.node : make();
+      keep.set(key, { signature, node });
+      return node;
+    });
+    this.#nodes = keep;
+    place(this.#list, nodes);
+    this.#earlier.hidden = !this.#loaded || this.#thread.oldest <= 1;
+    if (toEnd || atEnd) scroll.scrollTop = scroll.scrollHeight;
+  }
+
+  /** Days, messages, notes, and what is on its way. */
+  #items() {
+    const items = [];
+    let last = null;
+    for (const entry of this.#thread.list()) {
+      if (!last || !isSameDay(last.at, entry.at)) {
+        const day = dayOf(entry.at);
+        items.push({ key: `day ${day}`, from: day, make: () => el('li', { class: 'day' }, day) });
+      }
+      items.push(entry.note ? this.#note(entry) : this.#message(entry));
+      last = entry;
+    }
+    const { client, me } = this.#home;
+    const online = client.state === 'open';
+    for (const entry of client.unsent(this.#id)) {
+      if (this.#thread.has(entry.client_id)) continue;
+      const from = [entry, online];
+      const make = () => unsentNode(entry, {
+        author: me.name,
+        online,
+        problem: sorry(entry.error),
+        resend: () => client.resend(entry.client_id),
+        discard: () => client.discard(entry.client_id),
+      });
+      items.push({ key: `message ${entry.client_id}`, from, make });
+    }
+    return items;
+  }
+
+  #note({ seq, note, who }) {
+    const name = this.#home.people.name(who);
+    const text = note === 'member.left' ? w.left(name) : w.joined(name);
+    return { key: `note ${seq}`, from: text, make: () => el('li', { class: 'day' }, text) };
+  }
+
+  #message(message) {
+    const { me, people } = this.#home;
+    const mine = message.sender === me.id;
+    const names = (id) => (id === me.id ? words.talks.you : people.name(id));
+    const open = !this.#conversation?.closed;
+    const seen = mine && message.seq <= this.#readByOthers;
+    const quoted = message.replyTo && this.#thread.get(message.replyTo);
+    const quote = message.replyTo && {
+      name: quoted ? names(quoted.sender) : w.someone,
+      text: quoted ? (quoted.text ?? w.deleted) : w.earlierMessage,
+    };
+    const author = people.name(message.sender);
+    const { seq } = message;
+    const act = open && {
+      react: (emoji, on) => this.#do('conversation.react', { seq, emoji, on }),
+      reply: () => this.#composer.reply(seq, names(message.sender)),
+      edit: () => this.#composer.edit(seq, message.text ?? ''),
+      remove: () => this.#remove(seq),
+    };
+    const reacting = Object.values(message.reactions).flat().map(names);
+    return {
+      key: `message ${message.clientId}`,
+      from: [message, seen, quote, open, author, reacting],
+      make: () => messageNode(message, { mine, author, quote, names, me: me.id, seen, act }),
+    };
+  }
+
+  /** The head with who is there, and the foot with where one writes, or why not. */
+  #drawAround() {
+    const conversation = this.#conversation;
+    const { conversations, people, client, requests } = this.#home;
+    if (!conversation) return;
+    const others = conversations.others(conversation);
+    const isSupport = conversation.kind === 'support';
+    const end = () => this.#end(conversation.subject_id);
+    fill(
+      this.#head,
+      el(
+        'div',
+        {},
+        el('h1', {}, this.title),
+        el(
+          'p',
+          { class: 'presence' },
+          isSupport ? el('span', { class: 'tag' }, words.talks.support) : null,
+          others.map(({ id }) => people.presence(id)).join(', '),
+        ),
+      ),
+      isSupport && !conversation.closed
+        ? el('button', { onclick: end, disabled: client.state !== 'open' }, words.support.end)
+        : null,
+    );
+    const away = requests.graceUntil && requests.request?.id === conversation.subject_id;
+    const notice = away ? el('p', { class: 'notice', role: 'status' }, words.support.coachAway(this.title)) : null;
+    const state = `${conversation.closed} ${Boolean(away)}`;
+    // Only when it changes: what stands in the composer stays there, with its focus.
+    if (this.#foot.dataset.state === state) return;
+    this.#foot.dataset.state = state;
+    fill(
+      this.#foot,
+      notice,
+      conversation.closed ? el('p', { class: 'notice' }, w.closed) : this.#composer.node,
+    );
+  }
+}
+
+/** Makes `nodes` the children, moving none that stands right: focus and scrolling stay. */
+function place(parent, nodes) {
+  const wanted = new Set(nodes);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  nodes.forEach((node, index) => {
+    if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] ?? null);
+  });
+}

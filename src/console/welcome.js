@@ -1,0 +1,84 @@
+/** Logging in, and making an account. */
+
+import { el, field, fill, form } from './element.js';
+import { sorry, words } from './words.en.js';
+
+const w = words.welcome;
+
+export function welcomeView(account, { notice, onwelcome }) {
+  const card = el('div', { class: 'card' });
+  const note = el('p', { class: 'notice', role: 'status' }, notice ?? '');
+
+  function show(build) {
+    fill(card, ...build());
+    card.querySelector('input').focus();
+  }
+
+  const other = (label, build) =>
+    el('button', { type: 'button', class: 'link', onclick: () => show(build) }, label);
+
+  function login() {
+    const email = el('input', { type: 'email', name: 'email', autocomplete: 'username', required: true });
+    const password = el('input', { type: 'password', name: 'password', autocomplete: 'current-password', required: true });
+    return [
+      el('h2', {}, w.login),
+      form({
+        fields: [field(w.email, email), field(w.password, password)],
+        submit: w.login,
+        busy: w.opening,
+        async onsubmit() {
+          await account.login(email.value.trim(), password.value);
+          onwelcome();
+        },
+        sorry: (error) => (error.status === 401 ? words.errors.wrongLogin : problem(error)),
+      }),
+      other(w.toRegister, register),
+    ];
+  }
+
+  function register() {
+    const name = el('input', { name: 'name', autocomplete: 'name', maxlength: 80, required: true });
+    const email = el('input', { type: 'email', name: 'email', autocomplete: 'username', required: true });
+    const username = el('input', { name: 'username', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', maxlength: 32 });
+    const password = el('input', { type: 'password', name: 'password', autocomplete: 'new-password', required: true });
+    return [
+      el('h2', {}, w.register),
+      form({
+        fields: [
+          field(w.yourName, name),
+          field(w.email, email),
+          field(w.username, username, w.usernameHint),
+          field(w.password, password, w.passwordHint),
+        ],
+        submit: w.register,
+        busy: w.opening,
+        async onsubmit() {
+          await account.register({
+            name: name.value.trim(),
+            email: email.value.trim(),
+            password: password.value,
+            username: username.value.trim().toLowerCase() || undefined,
+          });
+          onwelcome();
+        },
+        sorry: problem,
+      }),
+      other(w.toLogin, login),
+    ];
+  }
+
+  queueMicrotask(() => show(login));
+  return el(
+    'main',
+    { class: 'welcome' },
+    el('div', { class: 'hello' }, el('p', { class: 'brand' }, words.name), el('h1', {}, w.title), el('p', {}, w.lead)),
+    note,
+    card,
+  );
+}
+
+const problem = (error) => {
+  if (error.code === 'conflict') return words.errors.taken;
+  if (error.code === 'invalid' && error.field in words.errors) return words.errors[error.field];
+  return sorry(error);
+};
