@@ -1,0 +1,199 @@
+//! `support`: members ask, coaches race for them, they talk, the coach closes, the member asks
+//! again.
+
+mod board;
+mod coach;
+mod member;
+
+use self::coach::Coach;
+use self::member::Member;
+use super::{Crowd, Encoding, SetupError, for_each, hold_load};
+use crate::oracle::Fault;
+use crate::oracle::claims::{Claims, Standing};
+use crate::person::Person;
+use crate::report::{Extra, rate, real};
+use crate::run::{Run, held};
+use crate::settle::{read_back, settle};
+use crate::tokens::Credentials;
+use futures_util::future::join_all;
+use protocol::support::{GetBoard, GetStatus, ListDesks, Request, State, Status};
+use protocol::{DeskId, RequestId, Topic, UserId};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// The desk that is there from the start.
+const DESK_NAME: &str = "general";
+/// Between two looks at whether all conversations ended.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// What the command line settles for this scenario.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manners {
+    /// Messages of the member before the coach closes.
+    pub(crate) exchanges: u32,
+    /// A coach claims one of so many at the front: 1 is the fiercest race.
+    pub(crate) reach: usize,
+    /// `coach.set` with this; the server's default if absent.
+    pub(crate) capacity: Option<u32>,
+}
+
+/// What all members and coaches share.
+struct Office {
+    run: Arc<Run>,
+    manners: Manners,
+    claims: Mutex<Claims>,
+    /// Requests of others, left over in the store, are not ours to claim.
+    members: HashSet<UserId>,
+    /// Nobody answers any more: the oracle looks.
+    closing_time: AtomicBool,
+    races_lost: AtomicU64,
+    boards_read: AtomicU64,
+}
+
+impl Office {
+    fn judge(&self, request: RequestId, outcome: Result<(), Fault>) {
+        if let Err(fault) = outcome {
+            self.run.found(&format_args!("request {request}"), &fault);
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closing_time.load(Ordering::Acquire)
+    }
+}
+
+/// See the module.
+pub(crate) async fn run(
+    run: &Arc<Run>,
+    members: Vec<Credentials>,
+    coaches: Vec<Credentials>,
+    encoding: Encoding,
+    manners: Manners,
+) -> Result<Extra, SetupError> {
+    let office = Arc::new(Office {
+        run: Arc::clone(run),
+        manners,
+        claims: Mutex::default(),
+        members: members.iter().map(|member| member.id).collect(),
+        closing_time: AtomicBool::new(false),
+        races_lost: AtomicU64::new(0),
+        boards_read: AtomicU64::new(0),
+    });
+    let member_count = members.len();
+    let mut crowd = Crowd::default();
+    crowd.add(run, members, encoding);
+    crowd.add(run, coaches, encoding);
+    let (mut members, mut coaches) = (Vec::new(), Vec::new());
+    for person in crowd.people.clone() {
+        if person.index < member_count {
+            members.push(Member::new(&office, &person));
+        } else {
+            coaches.push(Coach::new(&office, &person));
+        }
+    }
+    for member in &members {
+        crowd.start(&member.person, member::Ears(Arc::clone(member)));
+    }
+    for coach in &coaches {
+        crowd.start(&coach.person, coach::Ears(Arc::clone(coach)));
+    }
+    crowd.opened().await?;
+    let Some(first) = coaches.first() else {
+        return Err(SetupError::Usage("--coaches 0: nobody would answer".to_owned()));
+    };
+    let desk = find_desk(&first.person).await?;
+    for_each(&members, async |member| member.tidy().await).await?;
+    for_each(&coaches, async |coach| coach.prepare(desk).await).await?;
+
+    let began = Instant::now();
+    let mut tasks = Vec::new();
+    tasks.extend(members.iter().map(|member| tokio::spawn(Arc::clone(member).ask(desk))));
+    tasks.extend(coaches.iter().map(|coach| tokio::spawn(Arc::clone(coach).answer(desk))));
+    hold_load(run, began).await;
+    let claimed = held(&office.claims).claimed_count() as u64;
+    let mut extra = vec![("claimed_per_second", rate(claimed, began.elapsed()))];
+    join_all(tasks).await;
+    finish_conversations(&office, &coaches).await;
+    settle(run, &crowd.people).await;
+    judge(&office, &members, &first.person, desk).await?;
+    let read = |topic| matches!(topic, Topic::Conversation(_) | Topic::User(_));
+    extra.push(("events_read_back", real(read_back(run, &crowd.people, read).await)));
+    for_each(&members, async |member| member.tidy().await).await?;
+    crowd.leave().await;
+    extra.extend(counts(&office));
+    Ok(extra)
+}
+
+async fn find_desk(person: &Person) -> Result<DeskId, SetupError> {
+    let desks = person.call(ListDesks {}).await.map_err(SetupError::during("desk.list"))?;
+    let desk = desks.items.iter().find(|desk| desk.name.eq_ignore_ascii_case(DESK_NAME));
+    desk.map(|desk| desk.id)
+        .ok_or_else(|| SetupError::Usage(format!("the server has no desk {DESK_NAME:?}")))
+}
+
+/// Lets those who talk come to their end, within the time for settling.
+async fn finish_conversations(office: &Office, coaches: &[Arc<Coach>]) {
+    let deadline = Instant::now() + office.run.settings.settle;
+    while coaches.iter().any(|coach| coach.load() > 0) && Instant::now() < deadline {
+        sleep(LOOK_INTERVAL).await;
+    }
+    office.closing_time.store(true, Ordering::Release);
+}
+
+/// Compares what members and coaches were told with what the server says now.
+async fn judge(
+    office: &Arc<Office>,
+    members: &[Arc<Member>],
+    coach: &Person,
+    desk: DeskId,
+) -> Result<(), SetupError> {
+    let deadline = Instant::now() + office.run.settings.settle;
+    while !held(&office.claims).all_told() && Instant::now() < deadline {
+        sleep(LOOK_INTERVAL).await;
+    }
+    let board =
+        coach.call(GetBoard { desk_id: desk }).await.map_err(SetupError::during("desk.board"))?;
+    let board: HashMap<RequestId, Standing> =
+        board.waiting.iter().chain(&board.active).map(|r| (r.id, standing(r))).collect();
+    let statuses: Vec<Status> = for_each(members, async |member| {
+        let status = member.person.call(GetStatus {}).await;
+        status.map_err(SetupError::during("support.status"))
+    })
+    .await?;
+    let mut status = HashMap::new();
+    for Status { request, position, .. } in statuses {
+        let Some(request) = request else { continue };
+        status.insert(request.id, standing(&request));
+        if request.state == State::Queued {
+            office.judge(request.id, Claims::position(request.id, position.unwrap_or(0)));
+        }
+    }
+    let claims = held(&office.claims);
+    for fault in claims.faults(&board, &status) {
+        office.run.found(&"support", &fault);
+    }
+    if claims.claimed_count() == 0 {
+        office.run.found(&"support", &Fault::NothingHappened);
+    }
+    Ok(())
+}
+
+fn standing(request: &Request) -> Standing {
+    Standing { state: request.state, coach: request.coach.as_ref().map(|coach| coach.id) }
+}
+
+fn counts(office: &Office) -> Extra {
+    let claims = held(&office.claims);
+    let count = |n: usize| real(n as u64);
+    vec![
+        ("requests_asked", count(claims.asked_count())),
+        ("requests_claimed", count(claims.claimed_count())),
+        ("requests_ended", count(claims.ended_count())),
+        ("requests_requeued", count(claims.requeued_count())),
+        ("claim_races_lost", real(office.races_lost.load(Ordering::Relaxed))),
+        ("boards_read", real(office.boards_read.load(Ordering::Relaxed))),
+    ]
+}
