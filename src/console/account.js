@@ -11,11 +11,12 @@ const EARLY_MS = 30_000;
 
 /** A problem document of the server's. */
 export class Problem extends Error {
-  constructor(status, { code, detail, title, field, retryable } = {}) {
-    super(detail ?? title ?? code ?? String(status));
+  constructor(status, { code, detail, info, retryable } = {}) {
+    super(detail ?? code ?? String(status));
     this.status = status;
     this.code = code;
-    this.field = field ?? (typeof detail === 'object' ? detail?.field : undefined);
+    this.field = info?.field;
+    // Without the document, it was something between here and the server that answered.
     this.retryable = retryable ?? (status >= 500 || status === 429);
   }
 }

@@ -50,7 +50,9 @@ function enter() {
     conversations: new Conversations(client, people, me.id),
     requests: new Requests(client, me.id),
     isCoach: me.roles.includes('coach'),
-    go: (hash) => { location.hash = hash; },
+    go: (hash) => {
+      location.hash = hash;
+    },
     logout: () => leave(() => account.logout(), words.welcome.loggedOut),
   };
   const shell = new Shell(home);
@@ -88,11 +90,9 @@ function enter() {
   });
   client.on('ended', ({ code }) => {
     if (code === Close.REPLACED) shell.resting();
-    else if (code === Close.VIOLATED) shell.stopped();
-    else {
-      const { suspended, sessionOver } = words.welcome;
-      leave(() => account.forget(), code === Close.SUSPENDED ? suspended : sessionOver);
-    }
+    else if (code === Close.SUSPENDED) leave(() => account.forget(), words.welcome.suspended);
+    else if (code === Close.VIOLATED || code < 4000) shell.stopped();
+    else leave(() => account.forget(), words.welcome.sessionOver);
   });
   // A claim is what the person waits for: it opens wherever one is on the page, if one waits.
   home.requests.news.listen(({ what, request }) => {

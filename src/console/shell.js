@@ -82,7 +82,10 @@ export class Shell {
       this.#timer = undefined;
       fill(this.#banner);
     } else if (state === 'waiting') {
-      this.#timer ??= setTimeout(() => fill(this.#banner, el('p', {}, w.offline)), OFFLINE_AFTER_MS);
+      this.#timer ??= setTimeout(
+        () => fill(this.#banner, el('p', {}, w.offline)),
+        OFFLINE_AFTER_MS,
+      );
     }
   }
 
