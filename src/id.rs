@@ -3,6 +3,9 @@
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
+/// What a block of SHA-256 holds (FIPS 180-4), for HMAC.
+const SHA256_BLOCK_BYTES: usize = 64;
+
 /// A fresh id that sorts by time (UUID version 7, RFC 9562).
 pub fn fresh<T: From<Uuid>>() -> T {
     Uuid::now_v7().into()
@@ -20,9 +23,77 @@ pub fn derived<T: From<Uuid>>(domain: &str, parts: &[&[u8]]) -> T {
 /// SHA-256 over a domain and length-prefixed parts.
 pub fn digest(domain: &str, parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
+    hash_parts(&mut hash, domain, parts);
+    hash.finalize().into()
+}
+
+/// HMAC-SHA-256 (RFC 2104) over a domain and length-prefixed parts.
+pub fn keyed_digest(key: &[u8; 32], domain: &str, parts: &[&[u8]]) -> [u8; 32] {
+    hmac(key, |hash| hash_parts(hash, domain, parts))
+}
+
+/// Random bytes from the system.
+pub fn random<const N: usize>() -> crate::error::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| crate::error::internal(&error))?;
+    Ok(bytes)
+}
+
+/// Whether two secrets are equal, in a time that does not tell where they differ.
+pub fn same_secret(one: &[u8], other: &[u8]) -> bool {
+    let differing = one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b));
+    one.len() == other.len() && std::hint::black_box(differing) == 0
+}
+
+fn hash_parts(hash: &mut Sha256, domain: &str, parts: &[&[u8]]) {
     for part in std::iter::once(domain.as_bytes()).chain(parts.iter().copied()) {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    hash.finalize().into()
+}
+
+fn hmac(key: &[u8; 32], message: impl FnOnce(&mut Sha256)) -> [u8; 32] {
+    let padded = |pad: u8| {
+        let mut block = [pad; SHA256_BLOCK_BYTES];
+        for (byte, key) in block.iter_mut().zip(key) {
+            *byte ^= key;
+        }
+        Sha256::new_with_prefix(block)
+    };
+    let mut inner = padded(0x36);
+    message(&mut inner);
+    let mut outer = padded(0x5c);
+    outer.update(inner.finalize());
+    outer.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The key of RFC 4231 §4.4, padded with zeros to 32 bytes, which HMAC does anyway.
+    #[test]
+    fn hmac_gives_the_result_of_the_rfc() {
+        let mut key = [0; 32];
+        for (byte, value) in key.iter_mut().zip(0x01..=0x19) {
+            *byte = value;
+        }
+        let mac = hmac(&key, |hash| hash.update([0xcd; 50]));
+        let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b");
+    }
+
+    #[test]
+    fn parts_do_not_run_into_one_another() {
+        assert_ne!(digest("a", &[b"bc", b"d"]), digest("a", &[b"b", b"cd"]));
+        let key = [7; 32];
+        assert_ne!(keyed_digest(&key, "a", &[b"b"]), keyed_digest(&key, "ab", &[]));
+    }
+
+    #[test]
+    fn secrets_are_the_same_or_not() {
+        assert!(same_secret(b"abc", b"abc"));
+        assert!(!same_secret(b"abc", b"abd"));
+        assert!(!same_secret(b"abc", b"abcd"));
+    }
 }

@@ -2,13 +2,18 @@
 
 pub mod auth;
 pub mod bus;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod engine;
 pub mod error;
+pub mod features;
 pub mod hub;
 pub mod id;
 pub mod log;
+pub mod problem;
 pub mod rights;
 pub mod store;
 pub mod timers;
+pub mod words;
 pub mod ws;

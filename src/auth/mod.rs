@@ -1,4 +1,24 @@
 //! Who is asking: tokens, keys, passwords, and the [`Caller`] that every handler gets.
+//!
+//! Does not know what an account is made of: that is the feature of that name, asked through
+//! [`AccountFacts`].
+
+mod bearer;
+mod caller;
+mod keys;
+mod master_key;
+mod passwords;
+mod refresh;
+mod tokens;
+
+pub use bearer::bearer_of;
+pub use caller::{AccountFacts, Authenticator, Denied, Facts, Standing};
+pub use keys::{Jwk, Jwks, KEY_AGE_MAX_MS, KeyRing, TOKEN_TTL_MAX_MS};
+pub(crate) use master_key::owner_only;
+pub use master_key::{MasterKey, MasterKeyError, Seal};
+pub use passwords::{HASHES_WAITING_MAX, Passwords};
+pub use refresh::{RefreshSecret, RefreshTokens};
+pub use tokens::{AccessTokens, Bearer, ISSUER, Issued, TOKEN_BYTES_MAX};
 
 use protocol::{LoginId, Millis, UserId};
 use std::sync::Arc;
@@ -33,6 +53,11 @@ impl Role {
             Self::Admin => "admin",
         }
     }
+
+    /// The role that a word means.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.word() == word)
+    }
 }
 
 /// A set of roles.
@@ -51,6 +76,13 @@ impl Roles {
     /// Whether a role is in it.
     pub fn has(&self, role: Role) -> bool {
         self.0.contains(&role)
+    }
+
+    /// The same with a role more, or without it.
+    #[must_use]
+    pub fn with(&self, role: Role, on: bool) -> Self {
+        let others = self.0.iter().copied().filter(|other| *other != role);
+        Self::new(others.chain(on.then_some(role)))
     }
 
     /// The words, sorted.

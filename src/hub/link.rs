@@ -1,10 +1,36 @@
 //! One connection's outbound side: shared by the hub, which fills it, and the socket's task,
 //! which empties it.
+//!
+//! One small lock guards all of it. It is held while the socket is written, which never blocks:
+//! so when [`Hub::revoke`](super::Hub::revoke) returns, nothing more of a channel is sent.
+//! Lock order: a channel of the hub, then a link; never the other way.
 
+use super::cursors::{Cursors, OPENING, Owner, Verdict, Wanted};
+use super::frame::{self, OneSignal, Run};
+use super::outbox::{Entry, Kind, Outbox};
+use super::pace::Pace;
+use super::pulse::{Due, Pulse, Seen, Tempo};
+use super::signal;
 use crate::auth::Caller;
+use crate::bus::{Channel, Class};
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use protocol::close::CloseCode;
+use protocol::session::Expiring;
 use protocol::{Format, Millis, Push, Seq, SessionId, Signal, Topic};
-use std::sync::Arc;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use tokio::io::AsyncWrite;
+
+/// Signals that wait for a session to be open.
+const EARLY_SIGNALS_MAX: usize = 64;
+/// Pushes that may wait when the next page of a replay is read.
+const REPLAY_LOW_WATER_BYTES: usize = 32 * 1024;
+/// The key of control frames of which only the newest matters.
+const PONG: u64 = 1;
+const PING: u64 = 2;
 
 /// What `session.open` told of a connection.
 #[derive(Debug, Clone)]
@@ -35,9 +61,80 @@ pub struct Replay {
 pub struct Link {
     id: SessionId,
     format: Format,
+    /// The hub pushed, and the task has not had its turn since.
+    woken: AtomicBool,
+    /// Tick of the wheel at which the client was last heard.
+    heard: AtomicU32,
+    /// The command whose future is being polled, plus one; 0 for none.
+    running: AtomicU64,
+    task: AtomicWaker,
+    pace: Arc<Pace>,
+    inner: Mutex<Inner>,
+}
+
+/// Where a link stands in a channel of the hub.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) channel: Channel,
+    pub(super) at: u32,
+}
+
+#[derive(Default)]
+pub(super) struct Inner {
+    pub(super) session: Option<Arc<Session>>,
+    pub(super) places: Vec<Place>,
+    pub(super) pulse: Pulse,
+    outbox: Outbox,
+    cursors: Cursors,
+    /// Asked for by commands that have not been answered yet.
+    follows: Vec<(Owner, Topic, Replay)>,
+    /// Signals that came before the session was open.
+    early: Vec<Entry>,
+    /// The reply to `session.open` is queued: pushes may follow.
+    pub(super) open: bool,
+    background: bool,
+    /// The close frame is queued: nothing comes after it.
+    pub(super) closed: Option<CloseCode>,
+    /// The connection is gone.
+    pub(super) ended: bool,
+    /// The close took too long: drop the socket.
+    pub(super) aborted: bool,
+}
+
+/// What the socket's task has to know at each turn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Status {
+    /// The close frame is queued, or written.
+    pub(crate) closed: bool,
+    /// The close took too long: drop the socket.
+    pub(crate) aborted: bool,
+    /// A topic catches up.
+    pub(crate) owes: bool,
+}
+
+/// What [`Link::offer`] did.
+#[derive(Default)]
+pub(super) struct Offered {
+    /// The task is to be woken at the end of the wave.
+    pub(super) wake: bool,
+    /// Frames queued.
+    pub(super) frames: u32,
 }
 
 impl Link {
+    pub(super) fn new(pace: Arc<Pace>, format: Format) -> Arc<Self> {
+        Arc::new(Self {
+            id: crate::id::fresh(),
+            format,
+            woken: AtomicBool::new(false),
+            heard: AtomicU32::new(0),
+            running: AtomicU64::new(0),
+            task: AtomicWaker::new(),
+            pace,
+            inner: Mutex::default(),
+        })
+    }
+
     /// This connection.
     pub fn id(&self) -> SessionId {
         self.id
@@ -48,45 +145,477 @@ impl Link {
         self.format
     }
 
+    /// A number of this connection's own, for spreading things out.
+    pub(crate) fn lot(&self) -> u32 {
+        let (_, _, _, tail) = self.id.0.as_fields();
+        let [.., a, b, c, d] = *tail;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
     /// What `session.open` told; `None` before it.
     pub fn session(&self) -> Option<Arc<Session>> {
-        todo!()
+        self.lock().session.clone()
     }
 
     /// A newer token of the same login: who is asking, from now on.
     pub fn renew(&self, caller: Arc<Caller>) {
-        todo!()
+        let mut inner = self.lock();
+        if let Some(session) = &inner.session {
+            inner.session = Some(Arc::new(Session { caller, ..Session::clone(session) }));
+            inner.pulse.renewed();
+        }
     }
 
     /// In the background only durable pushes are sent.
     pub fn set_foreground(&self, on: bool) {
-        todo!()
+        self.change(|inner| {
+            if let Some(session) = &inner.session {
+                inner.session =
+                    Some(Arc::new(Session { foreground: on, ..Session::clone(session) }));
+            }
+            inner.background = !on;
+            if !on {
+                inner.outbox.drop_signals();
+            }
+        });
     }
 
     /// Has a topic replayed and then delivered live. It starts once the reply to the command
-    /// that is being handled is queued, so the reply always comes first.
+    /// that is being handled is queued, so the reply always comes first. To be called by the
+    /// command's own future, not by a task that it spawned.
     pub fn follow(&self, topic: Topic, replay: Replay) {
-        todo!()
+        let owner = self.owner();
+        self.change(|inner| match inner.holds(owner) {
+            Some(owner) => inner.follows.push((owner, topic, replay)),
+            None => inner.follow(topic, replay),
+        });
+        self.task.wake();
     }
 
     /// Forgets a topic's place; its events are no longer delivered unless they come over the
     /// person's own channel.
     pub fn unfollow(&self, topic: Topic) {
-        todo!()
+        self.change(|inner| inner.forget(topic));
     }
 
     /// Queues a signal for this connection only.
     pub fn signal(&self, push: &Push<Signal>) {
-        todo!()
+        let entry = signal::entry(push, signal::class(&push.body), frame::of(self.format, push));
+        self.change(|inner| inner.push_signal(entry));
+        self.task.wake();
     }
 
     /// Closes after what is queued was written. The first close wins.
     pub fn close(&self, code: CloseCode) {
-        todo!()
+        self.change(|inner| inner.close(code));
+        self.task.wake();
     }
 
     /// When the token ends.
     pub fn token_expires_at(&self) -> Option<Millis> {
-        todo!()
+        self.lock().session.as_ref().map(|session| session.caller.token_expires_at)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what waits, and keeps the books.
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut Inner) -> R) -> R {
+        let mut inner = self.lock();
+        let before = inner.outbox.bytes();
+        let result = change(&mut inner);
+        let after = inner.outbox.bytes();
+        let dropped = inner.outbox.take_dropped();
+        drop(inner);
+        if before != after {
+            self.pace.outbox_changed(before, after);
+        }
+        if dropped > 0 {
+            metrics::counter!("sanctuary_signals_dropped_total").increment(u64::from(dropped));
+        }
+        result
+    }
+
+    fn owner(&self) -> Option<Owner> {
+        match self.running.load(Ordering::Relaxed) {
+            0 => None,
+            running => Some(running),
+        }
+    }
+
+    /// Queues events of a channel. The caller wakes the task, once for all.
+    pub(super) fn offer(&self, run: &Run<'_>, channel: Channel) -> Offered {
+        let tag = signal::tag(channel);
+        let (frames, work) = self.change(|inner| inner.offer(run, self.format, tag));
+        self.offered(frames, work)
+    }
+
+    /// Queues a signal of a channel. The caller wakes the task.
+    pub(super) fn offer_signal(
+        &self,
+        signal: &OneSignal<'_>,
+        class: Class,
+        channel: Channel,
+    ) -> Offered {
+        let mut entry = signal::entry(signal.push, class, signal.frame(self.format));
+        entry.channel = signal::tag(channel);
+        let queued = self.change(|inner| inner.push_signal(entry));
+        self.offered(u32::from(queued), queued)
+    }
+
+    fn offered(&self, frames: u32, work: bool) -> Offered {
+        Offered { wake: work && !self.woken.swap(true, Ordering::SeqCst), frames }
+    }
+
+    /// Ends the wave for this link.
+    pub(super) fn wake(&self) {
+        self.task.wake();
+    }
+
+    /// A channel ends for this link: nothing more of it is sent, and its topic is forgotten.
+    pub(super) fn purge(&self, channel: Channel) {
+        self.change(|inner| {
+            inner.outbox.purge(signal::tag(channel));
+            inner.early.retain(|entry| entry.channel != signal::tag(channel));
+            inner.forget(super::topic_of(channel));
+        });
+    }
+
+    /// A channel begins for this link. Its topic waits for the reply of the command that asked.
+    pub(super) fn begin(&self, inner: &mut Inner, channel: Channel) {
+        if !matches!(channel, Channel::User(_))
+            && let Some(owner) = inner.holds(self.owner())
+        {
+            inner.cursors.hold(super::topic_of(channel), owner);
+        }
+    }
+}
+
+/// What the socket's task asks of its link.
+impl Link {
+    /// The task has its turn.
+    pub(crate) fn begin_turn(&self, waker: &Waker) {
+        self.task.register(waker);
+        if self.woken.swap(false, Ordering::SeqCst) {
+            self.pace.turn();
+        }
+    }
+
+    /// Which command is being polled: what it follows waits for its reply.
+    pub(crate) fn set_running(&self, id: Option<u32>) {
+        self.running.store(id.map_or(0, |id| u64::from(id) + 1), Ordering::Relaxed);
+    }
+
+    /// Queues the reply of a command, and lets begin what waited for it.
+    pub(crate) fn reply(&self, id: Option<u32>, reply: Bytes) {
+        self.change(|inner| {
+            if inner.closed.is_some() {
+                return;
+            }
+            // Replies are never refused: the edge stops reading instead.
+            let _ = inner.outbox.push(Entry::reply(reply));
+            if let Some(id) = id
+                && inner.open
+            {
+                inner.release(u64::from(id) + 1);
+            }
+        });
+    }
+
+    /// Queues the reply of the command that opened the session. Pushes may follow now.
+    pub(crate) fn opened(&self, reply: Bytes) {
+        self.change(|inner| {
+            if inner.closed.is_some() {
+                return;
+            }
+            let _ = inner.outbox.push(Entry::reply(reply));
+            inner.open = true;
+            inner.background = inner.session.as_ref().is_some_and(|s| !s.foreground);
+            inner.release(OPENING);
+            for entry in std::mem::take(&mut inner.early) {
+                inner.push_signal(entry);
+            }
+        });
+    }
+
+    pub(crate) fn pong(&self, payload: &[u8]) {
+        self.control(frame::pong(payload), PONG);
+    }
+
+    pub(crate) fn ping(&self) {
+        self.control(frame::ping(), PING);
+        self.task.wake();
+    }
+
+    fn control(&self, frame: Bytes, key: u64) {
+        self.change(|inner| {
+            if inner.closed.is_none() {
+                inner.outbox.push_control(frame, key);
+            }
+        });
+    }
+
+    /// The client closes: what waits is of no use any more.
+    pub(crate) fn close_echo(&self, code: Option<u16>) {
+        self.change(|inner| {
+            if inner.closed.is_none() {
+                inner.shut(CloseCode::Normal, frame::close_echo(code), true);
+            }
+        });
+    }
+
+    /// Closes without writing what waits.
+    pub(crate) fn cut(&self, code: CloseCode) {
+        self.change(|inner| inner.shut(code, frame::close(code), true));
+        self.task.wake();
+    }
+
+    /// Signals that the connection itself needs, in the background, too.
+    pub(crate) fn notify(&self, push: &Push<Signal>) {
+        let entry = Entry::reply(frame::of(self.format, push));
+        self.change(|inner| {
+            if inner.open && inner.closed.is_none() {
+                let _ = inner.outbox.push(entry);
+            }
+        });
+        self.task.wake();
+    }
+
+    /// Why the connection closes, if it does.
+    pub(crate) fn closing(&self) -> Option<CloseCode> {
+        self.lock().closed
+    }
+
+    /// So many replies wait that no further command is read.
+    pub(crate) fn is_backlogged(&self) -> bool {
+        self.lock().outbox.is_backlogged()
+    }
+
+    /// Writes all that waits, as far as the socket takes it.
+    pub(crate) fn poll_write<W: AsyncWrite + Unpin>(
+        &self,
+        cx: &mut Context<'_>,
+        socket: &mut W,
+    ) -> (Poll<io::Result<()>>, Status) {
+        let mut inner = self.lock();
+        let before = inner.outbox.bytes();
+        let written = inner.outbox.poll_write(cx, socket);
+        let after = inner.outbox.bytes();
+        let status = Status {
+            closed: inner.closed.is_some(),
+            aborted: inner.aborted,
+            owes: inner.open && inner.cursors.owes(),
+        };
+        drop(inner);
+        if before != after {
+            self.pace.outbox_changed(before, after);
+        }
+        (written, status)
+    }
+
+    /// What to read from the log next, if something is owed and the queue has room for it.
+    pub(super) fn next_wanted(&self) -> Option<(Wanted, Arc<Caller>)> {
+        let mut inner = self.lock();
+        if !inner.open
+            || inner.closed.is_some()
+            || inner.outbox.push_bytes() > REPLAY_LOW_WATER_BYTES
+        {
+            return None;
+        }
+        let wanted = inner.cursors.next_wanted()?;
+        Some((wanted, Arc::clone(&inner.session.as_ref()?.caller)))
+    }
+
+    /// A page came: frames of the topic's events up to `covered`.
+    pub(super) fn caught(&self, wanted: Wanted, covered: Seq, bytes: Bytes, frames: u32) {
+        self.change(|inner| {
+            if inner.closed.is_none() && inner.cursors.caught(wanted, covered) && frames > 0 {
+                let channel = signal::tag_of_topic(wanted.topic);
+                let entry = Entry { bytes, kind: Kind::Durable, frames, channel, key: 0 };
+                inner.push_durable(entry);
+            }
+        });
+    }
+
+    /// The client was heard.
+    pub(crate) fn hear(&self, tick: u32) {
+        self.heard.store(tick, Ordering::Relaxed);
+    }
+
+    /// The wheel will come at that tick, and not at the one that was arranged before.
+    pub(crate) fn arrange(&self, tick: u32) {
+        self.lock().pulse.arrange(tick);
+    }
+
+    /// The wheel comes: does what is due, and says when to come again. `None`: not expected
+    /// now, or never again.
+    pub(crate) fn visit(&self, tick: u32, now: Millis, tempo: &Tempo) -> Option<u32> {
+        let mut inner = self.lock();
+        if inner.ended || !inner.pulse.expects(tick) {
+            return None;
+        }
+        let seen = Seen {
+            open: inner.open,
+            closed: inner.closed.is_some(),
+            heard: self.heard.load(Ordering::Relaxed),
+            lot: self.lot(),
+            token_expires_at: inner.session.as_ref().map(|s| s.caller.token_expires_at),
+        };
+        let (due, next) = inner.pulse.visit(tick, now, tempo, seen);
+        inner.pulse.arrange(next);
+        drop(inner);
+        for due in due {
+            match due {
+                Due::Ping => self.ping(),
+                Due::Expiring(token_expires_at) => {
+                    self.notify(&Push::signal(None, Expiring { token_expires_at }));
+                }
+                Due::Close(code) => self.close(code),
+                Due::Abort => {
+                    self.lock().aborted = true;
+                    self.task.wake();
+                }
+            }
+        }
+        Some(next)
+    }
+
+    /// The connection is gone: nothing is queued any more, and nobody waits for it.
+    pub(super) fn end(&self) {
+        self.change(|inner| {
+            inner.ended = true;
+            inner.closed.get_or_insert(CloseCode::Normal);
+            inner.outbox = Outbox::default();
+            inner.cursors = Cursors::default();
+            inner.follows = Vec::new();
+            inner.early = Vec::new();
+        });
+        if self.woken.swap(false, Ordering::SeqCst) {
+            self.pace.turn();
+        }
+    }
+}
+
+impl Inner {
+    /// Whose reply must be queued before a topic may begin.
+    fn holds(&self, running: Option<Owner>) -> Option<Owner> {
+        if self.open { running } else { Some(running.unwrap_or(OPENING)) }
+    }
+
+    fn release(&mut self, owner: Owner) {
+        if !self.follows.is_empty() {
+            let follows = std::mem::take(&mut self.follows);
+            for (theirs, topic, replay) in follows {
+                if owner == OPENING || theirs == owner {
+                    self.follow(topic, replay);
+                } else {
+                    self.follows.push((theirs, topic, replay));
+                }
+            }
+        }
+        self.cursors.release(owner);
+    }
+
+    fn follow(&mut self, topic: Topic, replay: Replay) {
+        if !self.cursors.follow(topic, replay) {
+            self.close(CloseCode::Resync);
+        }
+    }
+
+    pub(super) fn forget(&mut self, topic: Topic) {
+        self.cursors.remove(topic);
+        self.follows.retain(|(_, other, _)| *other != topic);
+    }
+
+    /// How many frames were queued, and whether there is work for the task.
+    fn offer(&mut self, run: &Run<'_>, format: Format, channel: u64) -> (u32, bool) {
+        if self.closed.is_some() {
+            return (0, false);
+        }
+        let held = if self.open { None } else { Some(OPENING) };
+        let (mut from, mut queued, mut owed) = (0, 0, false);
+        for (at, event) in run.events.iter().enumerate() {
+            match self.cursors.offer(event.topic, event.seq, held) {
+                Verdict::Send => continue,
+                Verdict::Skip => {
+                    owed = true;
+                    queued += self.push_slice(run, format, channel, from, at);
+                    from = at + 1;
+                }
+                Verdict::Jump { from: first, to } => {
+                    queued += self.push_slice(run, format, channel, from, at);
+                    from = at;
+                    let bytes = frame::gap(format, event.topic, first, to);
+                    self.push_durable(Entry {
+                        kind: Kind::Durable,
+                        channel,
+                        ..Entry::reply(bytes)
+                    });
+                    metrics::counter!("sanctuary_gaps_announced_total").increment(1);
+                }
+                Verdict::TooMany => self.close(CloseCode::Resync),
+            }
+            if self.closed.is_some() {
+                return (queued, true);
+            }
+        }
+        queued += self.push_slice(run, format, channel, from, run.events.len());
+        (queued, queued > 0 || (owed && self.open))
+    }
+
+    fn push_slice(
+        &mut self,
+        run: &Run<'_>,
+        format: Format,
+        channel: u64,
+        from: usize,
+        to: usize,
+    ) -> u32 {
+        let frames = u32::try_from(to - from).unwrap_or(u32::MAX);
+        if frames > 0 {
+            let bytes = run.frames(format).slice(from, to);
+            self.push_durable(Entry { bytes, kind: Kind::Durable, frames, channel, key: 0 });
+        }
+        frames
+    }
+
+    /// Queues what is never dropped; without room for it the connection ends.
+    fn push_durable(&mut self, entry: Entry) {
+        if self.closed.is_none() && self.outbox.push(entry).is_err() {
+            // The client resumes, so what waits is not written: nothing is lost.
+            self.shut(CloseCode::TooSlow, frame::close(CloseCode::TooSlow), true);
+        }
+    }
+
+    /// Whether it was queued.
+    fn push_signal(&mut self, entry: Entry) -> bool {
+        if self.closed.is_some() || self.background {
+            return false;
+        }
+        if self.open {
+            return self.outbox.push(entry).is_ok();
+        }
+        if self.early.len() < EARLY_SIGNALS_MAX {
+            self.early.push(entry);
+        }
+        false
+    }
+
+    pub(super) fn close(&mut self, code: CloseCode) {
+        self.shut(code, frame::close(code), false);
+    }
+
+    fn shut(&mut self, code: CloseCode, close: Bytes, discard: bool) {
+        if self.closed.is_some() {
+            return;
+        }
+        if discard {
+            self.outbox.discard();
+        }
+        self.closed = Some(code);
+        self.follows = Vec::new();
+        self.early = Vec::new();
+        let _ = self.outbox.push(Entry::reply(close));
     }
 }

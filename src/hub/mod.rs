@@ -7,15 +7,29 @@
 //! nothing is missing and nothing comes twice; durable frames are never dropped (a connection
 //! that can't take them is closed with 4002 and resumes); a jump is announced by `gap` first.
 
+mod cursors;
+mod delivery;
+pub(crate) mod frame;
 mod link;
+mod outbox;
+mod pace;
+mod pulse;
+mod replay;
+mod signal;
 
+pub use cursors::{REPAIR_EVENTS_MAX, TOPICS_MAX};
 pub use link::{Link, Replay, Session};
+pub use outbox::{OUTBOX_BYTES_MAX, OUTBOX_FRAMES_MAX, REPLIES_BYTES_MAX, REPLIES_MAX};
+pub use pulse::Tempo;
 
 use crate::bus::{Channel, Message};
 use crate::log::Log;
 use crate::rights::Rights;
+use dashmap::DashMap;
+use link::{Inner, Place};
+use pace::Pace;
 use protocol::close::CloseCode;
-use protocol::{LoginId, UserId};
+use protocol::{Format, LoginId, Topic, UserId};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 
@@ -23,6 +37,9 @@ use tokio::sync::mpsc;
 pub struct Hub {
     log: Arc<dyn Log>,
     rights: OnceLock<Arc<dyn Rights>>,
+    channels: DashMap<Channel, Vec<Arc<Link>>>,
+    connections_per_user_max: usize,
+    pace: Arc<Pace>,
 }
 
 /// Why a session was not attached.
@@ -34,56 +51,189 @@ pub enum Refused {
     Older,
 }
 
+/// The topic whose events come by a channel; a person's also brings their conversations.
+const fn topic_of(channel: Channel) -> Topic {
+    match channel {
+        Channel::User(id) => Topic::User(id),
+        Channel::Group(id) => Topic::Group(id),
+        Channel::Desk(id) => Topic::Desk(id),
+    }
+}
+
 impl Hub {
     /// A hub without connections. `connections_per_user_max`: see the settings.
     pub fn new(log: Arc<dyn Log>, connections_per_user_max: usize) -> Arc<Self> {
-        let _ = connections_per_user_max;
-        Arc::new(Self { log, rights: OnceLock::new() })
+        Arc::new(Self {
+            log,
+            rights: OnceLock::new(),
+            channels: DashMap::new(),
+            connections_per_user_max,
+            pace: Arc::default(),
+        })
     }
 
-    /// Who answers what a person may see. Once, at wiring time.
+    /// Who answers what a person may see. Once, at wiring time; until then nobody sees a
+    /// replay.
     pub fn rights_with(&self, rights: Arc<dyn Rights>) {
         let _ = self.rights.set(rights);
+    }
+
+    /// A connection without session, as the edge makes it.
+    pub fn link(&self, format: Format) -> Arc<Link> {
+        Link::new(Arc::clone(&self.pace), format)
+    }
+
+    /// Bytes that wait on all connections.
+    pub fn outbox_bytes(&self) -> usize {
+        self.pace.outbox_bytes()
     }
 
     /// Makes an open connection hear of its person's channel. An older connection of the same
     /// device (lower `attempt`, or same and earlier) is closed with 4503.
     pub fn attach(&self, link: &Arc<Link>, session: Session) -> Result<(), Refused> {
-        todo!()
+        let channel = Channel::User(session.caller.user_id);
+        let mut replaced = Vec::new();
+        {
+            let mut links = self.channels.entry(channel).or_default();
+            let mut others = 0;
+            for other in links.iter().filter(|other| !Arc::ptr_eq(other, link)) {
+                let inner = other.lock();
+                let Some(theirs) = inner.session.as_ref().filter(|_| inner.closed.is_none()) else {
+                    continue;
+                };
+                if theirs.device_id != session.device_id {
+                    others += 1;
+                } else if theirs.attempt > session.attempt {
+                    return Err(Refused::Older);
+                } else {
+                    replaced.push(Arc::clone(other));
+                }
+            }
+            if others >= self.connections_per_user_max {
+                drop(links);
+                self.forget_if_empty(channel);
+                return Err(Refused::TooMany);
+            }
+            let mut inner = link.lock();
+            inner.session = Some(Arc::new(session));
+            add(&mut links, link, &mut inner, channel);
+        }
+        self.forget_if_empty(channel);
+        for other in replaced {
+            other.close(CloseCode::Replaced);
+        }
+        Ok(())
     }
 
     /// Forgets a connection and all it listens to. Called by the edge when it ends.
     pub fn detach(&self, link: &Arc<Link>) {
-        todo!()
+        link.end();
+        loop {
+            let last = link.lock().places.last().map(|place| place.channel);
+            let Some(channel) = last else { return };
+            self.unsubscribe(link, channel);
+        }
     }
 
     /// Makes a connection hear of a channel.
     pub fn subscribe(&self, link: &Arc<Link>, channel: Channel) {
-        todo!()
+        {
+            let mut links = self.channels.entry(channel).or_default();
+            let mut inner = link.lock();
+            if add(&mut links, link, &mut inner, channel) {
+                link.begin(&mut inner, channel);
+            }
+        }
+        self.forget_if_empty(channel);
     }
 
     /// Ends that.
     pub fn unsubscribe(&self, link: &Arc<Link>, channel: Channel) {
-        todo!()
+        if let Some(mut links) = self.channels.get_mut(&channel) {
+            remove(&mut links, link, channel);
+        }
+        self.forget_if_empty(channel);
     }
 
-    /// Ends it for all connections of a person, at once: a right was taken away.
+    /// Ends it for all connections of a person, at once: a right was taken away. When this
+    /// returns, nothing more of the channel is sent to them, not even what was queued.
     pub fn revoke(&self, user: UserId, channel: Channel) {
-        todo!()
+        for link in self.all_of(user) {
+            self.unsubscribe(&link, channel);
+            link.purge(channel);
+        }
     }
 
     /// Closes a person's connections: those of one login, or all.
     pub fn close_user(&self, user: UserId, login: Option<LoginId>, code: CloseCode) {
-        todo!()
+        for link in self.all_of(user) {
+            let theirs = link.session().map(|session| session.caller.login_id);
+            if login.is_none() || login == theirs {
+                link.close(code);
+            }
+        }
     }
 
     /// A person's open sessions on this node.
     pub fn links_of(&self, user: UserId) -> Vec<Arc<Link>> {
-        todo!()
+        let mut links = self.all_of(user);
+        links.retain(|link| link.closing().is_none());
+        links
+    }
+
+    /// Also those that are closing and still write what waits.
+    fn all_of(&self, user: UserId) -> Vec<Arc<Link>> {
+        self.channels.get(&Channel::User(user)).map_or_else(Vec::new, |links| links.clone())
     }
 
     /// Delivers what comes from the bus, until the bus ends.
     pub async fn run(self: Arc<Self>, drain: mpsc::Receiver<Message>) {
-        todo!()
+        delivery::run(&self, drain).await;
+    }
+
+    fn forget_if_empty(&self, channel: Channel) {
+        self.channels.remove_if(&channel, |_, links| links.is_empty());
+    }
+}
+
+/// False: it is there already, or its connection has ended.
+fn add(links: &mut Vec<Arc<Link>>, link: &Arc<Link>, inner: &mut Inner, channel: Channel) -> bool {
+    if inner.ended || inner.places.iter().any(|place| place.channel == channel) {
+        return false;
+    }
+    let Ok(at) = u32::try_from(links.len()) else { return false };
+    if links.is_empty() {
+        // Most channels are a person's, with one connection.
+        links.reserve_exact(1);
+    }
+    links.push(Arc::clone(link));
+    if inner.places.is_empty() {
+        inner.places.reserve_exact(1);
+    }
+    inner.places.push(Place { channel, at });
+    true
+}
+
+/// Each link knows its places, so that leaving a channel of many costs no search.
+fn remove(links: &mut Vec<Arc<Link>>, link: &Arc<Link>, channel: Channel) {
+    let at = {
+        let mut inner = link.lock();
+        let Some(index) = inner.places.iter().position(|place| place.channel == channel) else {
+            return;
+        };
+        inner.places.swap_remove(index).at as usize
+    };
+    if at >= links.len() {
+        return;
+    }
+    links.swap_remove(at);
+    if let Some(moved) = links.get(at) {
+        let mut inner = moved.lock();
+        if let Some(place) = inner.places.iter_mut().find(|place| place.channel == channel) {
+            place.at = u32::try_from(at).unwrap_or(u32::MAX);
+        }
+    }
+    if links.capacity() > 4 * links.len() + 16 {
+        links.shrink_to(2 * links.len());
     }
 }

@@ -137,7 +137,7 @@ macro_rules! record {
                     $((stringify!($field), $crate::store::Field::into_value(self.$field)),)*
                 ])
             }
-            fn from_cells(cells: &$crate::store::Cells) -> Result<Self, $crate::store::Corrupt> {
+            fn from_cells(cells: &$crate::store::Cells) -> ::std::result::Result<Self, $crate::store::Corrupt> {
                 Ok(Self { $($field: cells.field(stringify!($field))?,)* })
             }
         }
@@ -164,7 +164,7 @@ macro_rules! record {
             fn from_cells(
                 item: ::uuid::Uuid,
                 cells: &$crate::store::Cells,
-            ) -> Result<Self, $crate::store::Corrupt> {
+            ) -> ::std::result::Result<Self, $crate::store::Corrupt> {
                 Ok(Self { $item: item.into(), $($field: cells.field(stringify!($field))?,)* })
             }
         }

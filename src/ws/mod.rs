@@ -3,6 +3,20 @@
 //! Knows frames, limits, queues and close codes. Does not know what a command does: that is
 //! [`Commands`].
 
+mod connection;
+mod edge;
+mod open_commands;
+mod reader;
+mod server;
+mod stream;
+mod tls;
+mod upgrade;
+mod wheel;
+
+pub use edge::{Edge, EdgeConfig};
+pub use server::Server;
+pub use tls::TlsFiles;
+
 use crate::error::Result;
 use crate::hub::Link;
 use futures_util::future::BoxFuture;
@@ -22,6 +36,7 @@ pub trait Commands: Send + Sync + 'static {
         command: Command,
     ) -> BoxFuture<'static, Result<Answer>>;
 
-    /// The connection ended, after the hub forgot it. `goodbye`: by `session.close`.
+    /// The connection ended, after the hub forgot it; also one that never opened a session.
+    /// `goodbye`: by `session.close`.
     fn closed(&self, link: &Arc<Link>, goodbye: bool);
 }

@@ -1,0 +1,206 @@
+//! Settings: one table, read from a file (TOML), the environment and flags; the later wins.
+//!
+//! [`TABLE`] is the table as data: `sanctuary check-config` prints it with what is in effect and
+//! where that comes from, and the README's table is checked against it. A wrong or unknown key
+//! is an error that names it and says what is allowed.
+//!
+//! Does not know: what a setting does. Sizes that the protocol bounds are no settings.
+
+mod kinds;
+mod layers;
+
+pub use layers::{ConfigError, Sources};
+
+use kinds::Kind;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+/// Begins the names of settings in the environment.
+pub const ENV_PREFIX: &str = "SANCTUARY_";
+
+/// One setting, as data.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Its key in the file.
+    pub key: &'static str,
+    /// What holds where nothing is said.
+    pub default: &'static str,
+    /// What it is.
+    pub about: &'static str,
+    /// What its value may be.
+    pub allowed: &'static str,
+}
+
+impl Setting {
+    /// Its name in the environment.
+    pub fn env(&self) -> String {
+        format!("{ENV_PREFIX}{}", self.key.replace('.', "_").to_uppercase())
+    }
+
+    /// Its flag, without the dashes before it.
+    pub fn flag(&self) -> String {
+        self.key.replace(['.', '_'], "-")
+    }
+}
+
+macro_rules! settings {
+    ($($(#[doc = $about:literal])+ $field:ident: $type:ty = $key:literal, $default:literal
+        $(, $low:literal to $high:literal)?;)*) => {
+        /// What is in effect.
+        #[derive(Debug, Clone)]
+        pub struct Settings {
+            $($(#[doc = $about])+ pub $field: $type,)*
+            shown: BTreeMap<&'static str, Shown>,
+        }
+
+        /// All settings, in the order of the README.
+        pub const TABLE: &[Setting] = &[$(Setting {
+            key: $key,
+            default: $default,
+            about: concat!($($about),+),
+            allowed: settings!(@allowed $type $(, $low to $high)?),
+        }),*];
+
+        impl Settings {
+            fn read(sources: &Sources) -> Result<Self, ConfigError> {
+                let mut shown = BTreeMap::new();
+                Ok(Self {
+                    $($field: {
+                        let (value, found) = sources.value::<$type>($key, |value| {
+                            let _ = &value;
+                            true $(&& ($low..=$high).contains(value))?
+                        })?;
+                        shown.insert($key, found);
+                        value
+                    },)*
+                    shown,
+                })
+            }
+        }
+    };
+    (@allowed $type:ty, $low:literal to $high:literal) => {
+        concat!("a whole number from ", $low, " to ", $high)
+    };
+    (@allowed $type:ty) => { <$type as Kind>::ALLOWED };
+}
+
+settings! {
+    /// Address and port to serve on; port 0 takes a free one.
+    listen: SocketAddr = "listen", "127.0.0.1:8080";
+    /// Folder of the embedded store and the master key.
+    data: PathBuf = "data", "./data";
+    /// Where the data lives.
+    store: StoreKind = "store", "embedded";
+    /// Nodes of the CQL store, first contact.
+    cql_nodes: Vec<String> = "cql_nodes", "";
+    /// Keyspace of the CQL store.
+    cql_keyspace: String = "cql_keyspace", "sanctuary";
+    /// Redis servers between nodes; they share the topics.
+    redis: Vec<String> = "redis", "";
+    /// Name of this node among others.
+    node: String = "node", "local";
+    /// File of the master key; `master.key` in the data folder where none is named.
+    master_key_file: Option<PathBuf> = "master_key_file", "";
+    /// `off` lifts rates and numbers, never sizes: for load tests.
+    limits: bool = "limits", "on";
+    /// What is logged: a level, or directives such as `info,sanctuary::ws=debug`.
+    log: String = "log", "info";
+    /// On SIGTERM, connections are sent away spread over this long.
+    drain_window_ms: u64 = "drain_window_ms", "10000", 0 to 600_000;
+    /// Origins of web pages that may connect, beside the server's own.
+    allowed_origins: Vec<String> = "allowed_origins", "";
+    /// Take a client's address from the last entry of `X-Forwarded-For`. Only behind a proxy.
+    trust_proxy: bool = "trust_proxy", "off";
+    /// Certificate chain, PEM; with `tls.key`.
+    tls_cert: Option<PathBuf> = "tls.cert", "";
+    /// Private key, PEM; with `tls.cert`.
+    tls_key: Option<PathBuf> = "tls.key", "";
+    /// New accounts wait for their e-mail address to be verified.
+    accounts_verify_email: bool = "accounts.verify_email", "off";
+    /// How long an access token lives.
+    accounts_token_ttl_min: u32 = "accounts.token_ttl_min", "15", 1 to 60;
+    /// The first message of a stranger waits as a request.
+    people_stranger_requests: bool = "people.stranger_requests", "off";
+    /// Open connections of one person on a node.
+    connections_per_person_max: u32 = "connections.per_person_max", "20", 1 to 10_000;
+    /// Commands of one connection, on average over ten seconds.
+    commands_per_connection_per_s: u32 = "rates.commands_per_connection_per_s", "50", 1 to 100_000;
+    /// Logins tried for one account.
+    logins_per_account_per_min: u32 = "rates.logins_per_account_per_min", "10", 1 to 100_000;
+    /// Logins tried from one address.
+    logins_per_address_per_min: u32 = "rates.logins_per_address_per_min", "60", 1 to 100_000;
+    /// Accounts made from one address.
+    registrations_per_address_per_hour: u32 = "rates.registrations_per_address_per_hour", "60", 1 to 100_000;
+}
+
+/// Where the data lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// In a file of this machine.
+    Embedded,
+    /// On nodes that speak CQL.
+    Cql,
+}
+
+/// A value as it is printed.
+#[derive(Debug, Clone)]
+struct Shown {
+    value: String,
+    source: String,
+}
+
+impl Settings {
+    /// The settings in effect.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let settings = Self::read(sources)?;
+        if settings.tls_cert.is_some() != settings.tls_key.is_some() {
+            return Err(ConfigError::Together { one: "tls.cert", other: "tls.key" });
+        }
+        if settings.store == StoreKind::Cql {
+            return Err(ConfigError::NotBuilt { key: "store", word: "cql" });
+        }
+        Ok(settings)
+    }
+
+    /// The defaults, for tests.
+    pub fn defaults() -> Result<Self, ConfigError> {
+        Self::load(&Sources::default())
+    }
+
+    /// The file of the master key.
+    pub fn master_key_path(&self) -> PathBuf {
+        self.master_key_file.clone().unwrap_or_else(|| self.data.join("master.key"))
+    }
+
+    /// Open connections of one person.
+    pub fn connections_per_person(&self) -> usize {
+        if self.limits { self.connections_per_person_max as usize } else { usize::MAX }
+    }
+
+    /// A rate of this table, unless limits are off.
+    pub fn rate(&self, rate: u32) -> Option<NonZeroU32> {
+        NonZeroU32::new(rate).filter(|_| self.limits)
+    }
+
+    /// All settings with value and source, a line each: what `check-config` prints.
+    pub fn describe(&self) -> String {
+        let lines = TABLE.iter().filter_map(|setting| {
+            let shown = self.shown.get(setting.key)?;
+            let value = if shown.value.is_empty() { "(none)" } else { &shown.value };
+            Some(format!("{:<42} {value:<24} # {}\n", setting.key, shown.source))
+        });
+        lines.collect()
+    }
+}
+
+/// The table of all settings in Markdown, as it stands in the README.
+pub fn markdown() -> String {
+    let mut text = String::from("| key | default | allowed | what |\n|---|---|---|---|\n");
+    for Setting { key, default, about, allowed } in TABLE {
+        let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
+        text.push_str(&format!("| `{key}` | {default} | {allowed} |{about} |\n"));
+    }
+    text
+}

@@ -1,0 +1,134 @@
+//! Accounts: who people are to us, and how they come in.
+//!
+//! Owns accounts, logins and handles (e-mail addresses, usernames). Promises: a handle has one
+//! owner; a refresh token is used once; a login that ended opens no door from that moment on,
+//! and the event that says so is in the same commit. Knows sockets only as something to be
+//! closed, and gives others names, never e-mail addresses.
+
+mod bulk;
+mod logins;
+mod model;
+mod names;
+mod profiles;
+mod refusal;
+mod register;
+mod routes;
+mod rows;
+mod standing;
+mod throttle;
+
+pub use bulk::NewPeople;
+pub use model::{Cause, LOGIN_IDLE_MAX_MS, LOGINS_MAX, REPEAT_WINDOW_MS, Status};
+pub use register::ACCOUNT_CREATE;
+
+use crate::auth::{AccessTokens, MasterKey, Passwords, RefreshTokens};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::store::Store;
+use names::Names;
+use protocol::close::CloseCode;
+use protocol::{LoginId, Millis, UserId};
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use throttle::Throttle;
+
+/// Closes a person's sockets on this node: those of one login, or all.
+pub type CloseSockets = Arc<dyn Fn(UserId, Option<LoginId>, CloseCode) + Send + Sync>;
+
+/// See the module.
+pub struct Accounts {
+    store: Arc<Store>,
+    tokens: Arc<AccessTokens>,
+    refresh: RefreshTokens,
+    passwords: Passwords,
+    close: CloseSockets,
+    clock: Clock,
+    settings: AccountSettings,
+    throttle: Throttle,
+    names: Names,
+}
+
+/// What accounts are made of.
+pub struct Parts<'a> {
+    /// Where they are kept.
+    pub store: Arc<Store>,
+    /// Access tokens.
+    pub tokens: Arc<AccessTokens>,
+    /// Refresh tokens hang on it.
+    pub master: &'a MasterKey,
+    /// Hashes.
+    pub passwords: Passwords,
+    /// Closes live sockets.
+    pub close: CloseSockets,
+    /// The time.
+    pub clock: Clock,
+    /// Settings.
+    pub settings: AccountSettings,
+}
+
+/// The settings of accounts.
+#[derive(Debug, Clone)]
+pub struct AccountSettings {
+    /// New accounts wait for their e-mail address to be verified.
+    pub verify_email: bool,
+    /// How long an access token lives.
+    pub token_ttl_ms: Millis,
+    /// A client's address is the last entry of `X-Forwarded-For`.
+    pub trust_proxy: bool,
+    /// Rates.
+    pub rates: Rates,
+}
+
+/// Rates; `None` where limits are off.
+#[derive(Debug, Clone)]
+pub struct Rates {
+    /// Logins tried for one account.
+    pub logins_per_account_per_min: Option<NonZeroU32>,
+    /// Logins tried from one address.
+    pub logins_per_address_per_min: Option<NonZeroU32>,
+    /// Accounts made from one address.
+    pub registrations_per_address_per_hour: Option<NonZeroU32>,
+}
+
+impl From<&Settings> for AccountSettings {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            verify_email: settings.accounts_verify_email,
+            token_ttl_ms: Millis::from(settings.accounts_token_ttl_min) * 60_000,
+            trust_proxy: settings.trust_proxy,
+            rates: Rates {
+                logins_per_account_per_min: settings.rate(settings.logins_per_account_per_min),
+                logins_per_address_per_min: settings.rate(settings.logins_per_address_per_min),
+                registrations_per_address_per_hour: settings
+                    .rate(settings.registrations_per_address_per_hour),
+            },
+        }
+    }
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The client's address.
+    pub address: IpAddr,
+    /// What the device calls itself.
+    pub device: String,
+}
+
+impl Accounts {
+    /// From their parts.
+    pub fn new(parts: Parts<'_>) -> Arc<Self> {
+        Arc::new(Self {
+            store: parts.store,
+            tokens: parts.tokens,
+            refresh: RefreshTokens::new(parts.master),
+            passwords: parts.passwords,
+            close: parts.close,
+            clock: parts.clock,
+            throttle: Throttle::new(&parts.settings.rates),
+            settings: parts.settings,
+            names: Names::default(),
+        })
+    }
+}

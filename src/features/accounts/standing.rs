@@ -1,0 +1,95 @@
+//! What accounts say at the door, and what changes that: roles and states.
+
+use super::Accounts;
+use super::logins::end_all;
+use super::model::{Cause, Refusal, Status};
+use super::rows::{self, AccountRow};
+use crate::auth::{AccountFacts, Facts, Role, Roles, Standing};
+use crate::error::Result;
+use crate::store::Change;
+use crate::words::accounts as words;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use protocol::close::CloseCode;
+use protocol::session::RevokeReason;
+use protocol::{Error, LoginId, UserId};
+
+impl AccountFacts for Accounts {
+    fn facts(&self, user_id: UserId, login_id: LoginId) -> BoxFuture<'_, Result<Option<Facts>>> {
+        async move {
+            let snapshot = self.store.load(rows::account(user_id)).await?;
+            let Some(account) = snapshot.one::<AccountRow>()? else { return Ok(None) };
+            let login = rows::login(&snapshot, login_id)?;
+            let status = account.status()?;
+            let standing = if status == Status::Suspended {
+                Standing::Suspended
+            } else if status.may_enter() && login.is_some_and(|login| login.revoked_at.is_none()) {
+                Standing::Good
+            } else {
+                Standing::Ended
+            };
+            let roles = account.roles();
+            Ok(Some(Facts { name: account.name.into(), roles, standing }))
+        }
+        .boxed()
+    }
+}
+
+impl Accounts {
+    /// Gives a role, or takes it away. It holds for sessions and requests that begin, or renew
+    /// their token, from now on.
+    pub async fn set_role(&self, user_id: UserId, role: Role, on: bool) -> Result<Roles> {
+        if role == Role::Member && !on {
+            return Err(Error::invalid("role", words::MEMBER_ALWAYS));
+        }
+        self.store
+            .decide(rows::account(user_id), |snapshot| {
+                let account = snapshot.one::<AccountRow>()?.ok_or(Refusal::NoSuchPerson)?;
+                let roles = account.roles().with(role, on);
+                let mut change = Change::new();
+                if roles != account.roles() {
+                    change.write(AccountRow { roles: roles.to_column(), ..account });
+                }
+                Ok((change, roles))
+            })
+            .await
+    }
+
+    /// The e-mail address is the person's own.
+    pub async fn verify(&self, user_id: UserId) -> Result<()> {
+        self.turn(user_id, Cause::Verify, None).await
+    }
+
+    /// Pauses an account: ends its logins and closes its sockets with 4505.
+    pub async fn suspend(&self, user_id: UserId) -> Result<()> {
+        self.turn(user_id, Cause::Suspend, Some(RevokeReason::Suspended)).await?;
+        (self.close)(user_id, None, CloseCode::Suspended);
+        Ok(())
+    }
+
+    /// Takes that back. The person logs in again.
+    pub async fn restore(&self, user_id: UserId) -> Result<()> {
+        self.turn(user_id, Cause::Restore, None).await
+    }
+
+    async fn turn(
+        &self,
+        user_id: UserId,
+        cause: Cause,
+        ends_logins: Option<RevokeReason>,
+    ) -> Result<()> {
+        let now = self.clock.now();
+        self.store
+            .decide(rows::account(user_id), |snapshot| {
+                let account = snapshot.one::<AccountRow>()?.ok_or(Refusal::NoSuchPerson)?;
+                let status = account.status()?.after(cause)?.word().to_owned();
+                let mut change = Change::new();
+                change.write(AccountRow { status, ..account });
+                if let Some(reason) = ends_logins {
+                    end_all(&mut change, snapshot, user_id, reason, now)?;
+                }
+                Ok((change, ()))
+            })
+            .await
+    }
+}

@@ -1,0 +1,419 @@
+//! A connection's place in each topic it hears of: what was sent, what is owed.
+//!
+//! A topic is *live*, or it *catches up*: the connection's task then reads it from the log, page
+//! by page, and what comes live meanwhile is only noted. At the seam, under the connection's
+//! lock, the topic is live again if nothing newer was noted: so nothing is missing, and nothing
+//! comes twice. A topic is *held* while a command runs that begins to follow it: the reply comes
+//! first.
+//!
+//! Pure: no lock, no log, no queue.
+
+use super::Replay;
+use protocol::{Seq, Topic};
+use std::collections::VecDeque;
+
+/// Topics of one connection; one more and it starts over with cursors of its own (4003).
+pub const TOPICS_MAX: usize = 4_096;
+/// Missing events that are read from the log; for more the client is told of a gap.
+pub const REPAIR_EVENTS_MAX: u64 = 300;
+
+/// Whose reply has to come first: a command, or the one that opens the session.
+pub(super) type Owner = u64;
+
+/// The command that opens the session.
+pub(super) const OPENING: Owner = u64::MAX;
+
+/// What to do with a live event.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Send it now.
+    Send,
+    /// Sent already, or to be read from the log.
+    Skip,
+    /// Announce that these are missing, then send it.
+    Jump { from: Seq, to: Seq },
+    /// There is no place for another topic.
+    TooMany,
+}
+
+/// What is to be read from the log next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) topic: Topic,
+    pub(super) after: Seq,
+    pub(super) until: Seq,
+    generation: u32,
+}
+
+#[derive(Debug)]
+struct Track {
+    topic: Topic,
+    /// Everything up to here was sent, or is known to the client.
+    last: Seq,
+    /// `None`: live.
+    catch: Option<Box<Catch>>,
+}
+
+#[derive(Debug)]
+struct Catch {
+    until: Seq,
+    then: Seq,
+    /// The newest seq that was dropped meanwhile.
+    seen: Seq,
+    /// Nothing was sent yet: `last` is only a guess until [`Cursors::follow`] says better.
+    fresh: bool,
+    /// Waits for a reply.
+    held: Option<Owner>,
+    /// Tells a page that is on its way from a later life of the same topic.
+    generation: u32,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Cursors {
+    /// Sorted by topic.
+    tracks: Vec<Track>,
+    /// Topics that catch up, in turn.
+    turns: VecDeque<Topic>,
+    generation: u32,
+}
+
+impl Cursors {
+    fn find(&self, topic: Topic) -> Result<usize, usize> {
+        self.tracks.binary_search_by(|track| track.topic.cmp(&topic))
+    }
+
+    fn insert(&mut self, at: usize, topic: Topic, last: Seq, held: Option<Owner>) {
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        let catch = held.map(|owner| {
+            let held = Some(owner);
+            Box::new(Catch { until: last, then: last, seen: 0, fresh: true, held, generation })
+        });
+        self.tracks.insert(at, Track { topic, last, catch });
+    }
+
+    /// Judges a live event. `held`: nothing may be sent yet.
+    pub(super) fn offer(&mut self, topic: Topic, seq: Seq, held: Option<Owner>) -> Verdict {
+        let at = match self.find(topic) {
+            Ok(at) => at,
+            Err(_) if self.tracks.len() >= TOPICS_MAX => return Verdict::TooMany,
+            Err(at) => {
+                self.insert(at, topic, seq, held);
+                if held.is_none() {
+                    return Verdict::Send;
+                }
+                at
+            }
+        };
+        let next_generation = self.generation.wrapping_add(1);
+        let Some(track) = self.tracks.get_mut(at) else { return Verdict::Skip };
+        if let Some(catch) = &mut track.catch {
+            if catch.fresh && catch.seen == 0 {
+                // Live from the first event seen.
+                track.last = seq.saturating_sub(1);
+            }
+            catch.seen = catch.seen.max(seq);
+            return Verdict::Skip;
+        }
+        if seq <= track.last {
+            return Verdict::Skip;
+        }
+        let missing = seq - track.last - 1;
+        if missing > 0 && missing <= REPAIR_EVENTS_MAX {
+            self.generation = next_generation;
+            track.catch = Some(Box::new(Catch {
+                until: seq,
+                then: seq,
+                seen: seq,
+                fresh: false,
+                held: None,
+                generation: next_generation,
+            }));
+            self.turns.push_back(topic);
+            return Verdict::Skip;
+        }
+        let from = track.last + 1;
+        track.last = seq;
+        if missing == 0 { Verdict::Send } else { Verdict::Jump { from, to: seq - 1 } }
+    }
+
+    /// Holds a topic that a command began to listen to, until its reply is queued.
+    pub(super) fn hold(&mut self, topic: Topic, owner: Owner) {
+        if let Err(at) = self.find(topic)
+            && self.tracks.len() < TOPICS_MAX
+        {
+            self.insert(at, topic, 0, Some(owner));
+        }
+    }
+
+    /// Begins to catch up. The seq of a topic only grows: what was sent is not sent again.
+    /// False: there is no place for another topic.
+    pub(super) fn follow(&mut self, topic: Topic, replay: Replay) -> bool {
+        let at = match self.find(topic) {
+            Ok(at) => at,
+            Err(_) if self.tracks.len() >= TOPICS_MAX => return false,
+            Err(at) => {
+                self.insert(at, topic, replay.after.min(replay.then), None);
+                at
+            }
+        };
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        // A cursor beyond the head is no cursor.
+        let after = replay.after.min(replay.then);
+        let Some(track) = self.tracks.get_mut(at) else { return false };
+        let mut catch = track.catch.take().unwrap_or_else(|| {
+            Box::new(Catch { until: 0, then: 0, seen: 0, fresh: false, held: None, generation })
+        });
+        track.last = if catch.fresh { after } else { track.last.max(after) };
+        let owed = if catch.fresh { 0 } else { catch.until };
+        let then = if catch.fresh { 0 } else { catch.then };
+        catch.fresh = false;
+        catch.until = replay.until.max(owed);
+        catch.then = replay.then.max(catch.until).max(then);
+        catch.generation = generation;
+        catch.held = None;
+        track.catch = Some(catch);
+        self.go_on(at);
+        true
+    }
+
+    /// Forgets a topic.
+    pub(super) fn remove(&mut self, topic: Topic) {
+        if let Ok(at) = self.find(topic) {
+            self.tracks.remove(at);
+            if self.tracks.is_empty() {
+                self.tracks = Vec::new();
+            }
+        }
+    }
+
+    /// The reply of a command is queued: topics held for it begin, those that heard nothing
+    /// and were not followed are forgotten.
+    pub(super) fn release(&mut self, owner: Owner) {
+        let mut at = 0;
+        while let Some(track) = self.tracks.get_mut(at) {
+            let held = track.catch.as_ref().and_then(|catch| catch.held);
+            if !held.is_some_and(|held| owner == OPENING || held == owner) {
+                at += 1;
+                continue;
+            }
+            let Some(catch) = track.catch.as_mut().filter(|catch| catch.seen > 0) else {
+                self.tracks.remove(at);
+                continue;
+            };
+            catch.held = None;
+            catch.fresh = false;
+            catch.until = catch.seen;
+            catch.then = catch.seen;
+            self.go_on(at);
+            at += 1;
+        }
+    }
+
+    /// Live again if nothing is owed, else the next in turn.
+    fn go_on(&mut self, at: usize) {
+        let Some(track) = self.tracks.get_mut(at) else { return };
+        let Some(catch) = &mut track.catch else { return };
+        if track.last >= catch.until {
+            track.last = track.last.max(catch.then);
+            if catch.seen <= track.last {
+                track.catch = None;
+                return;
+            }
+            catch.until = catch.seen;
+            catch.then = catch.seen;
+        }
+        if !self.turns.contains(&track.topic) {
+            self.turns.push_back(track.topic);
+        }
+    }
+
+    /// Some topic has its turn coming.
+    pub(super) fn owes(&self) -> bool {
+        !self.turns.is_empty()
+    }
+
+    /// The topic whose turn it is. Its page must come back by [`Cursors::caught`].
+    pub(super) fn next_wanted(&mut self) -> Option<Wanted> {
+        while let Some(topic) = self.turns.pop_front() {
+            let Ok(at) = self.find(topic) else { continue };
+            let Some(track) = self.tracks.get(at) else { continue };
+            if let Some(catch) = &track.catch
+                && catch.held.is_none()
+            {
+                return Some(Wanted {
+                    topic,
+                    after: track.last,
+                    until: catch.until,
+                    generation: catch.generation,
+                });
+            }
+        }
+        if self.turns.capacity() > 0 {
+            self.turns = VecDeque::new();
+        }
+        None
+    }
+
+    /// Whether a page is still what is wanted: if not, and the topic still catches up, it is
+    /// read again. If so, everything up to `covered` counts as sent.
+    pub(super) fn caught(&mut self, wanted: Wanted, covered: Seq) -> bool {
+        let Ok(at) = self.find(wanted.topic) else { return false };
+        let Some(track) = self.tracks.get_mut(at) else { return false };
+        let current = track.catch.as_ref().is_some_and(|c| c.generation == wanted.generation);
+        if current {
+            track.last = track.last.max(covered);
+        }
+        self.go_on(at);
+        current
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::GroupId;
+    use uuid::Uuid;
+
+    fn topic(n: u128) -> Topic {
+        Topic::Group(GroupId(Uuid::from_u128(n)))
+    }
+
+    fn replay(after: Seq, until: Seq, then: Seq) -> Replay {
+        Replay { after, until, then }
+    }
+
+    #[track_caller]
+    fn wanted(cursors: &mut Cursors) -> Wanted {
+        cursors.next_wanted().unwrap_or_else(|| panic!("nothing is wanted"))
+    }
+
+    fn span(wanted: Wanted) -> (Seq, Seq) {
+        (wanted.after, wanted.until)
+    }
+
+    #[test]
+    fn live_from_the_first_event_seen_and_never_back() {
+        let mut cursors = Cursors::default();
+        assert_eq!(cursors.offer(topic(1), 41, None), Verdict::Send);
+        assert_eq!(cursors.offer(topic(1), 41, None), Verdict::Skip);
+        assert_eq!(cursors.offer(topic(1), 7, None), Verdict::Skip);
+        assert_eq!(cursors.offer(topic(1), 42, None), Verdict::Send);
+    }
+
+    #[test]
+    fn what_is_missing_is_read_from_the_log() {
+        let mut cursors = Cursors::default();
+        cursors.offer(topic(1), 10, None);
+        assert_eq!(cursors.offer(topic(1), 13, None), Verdict::Skip);
+        let page = wanted(&mut cursors);
+        assert_eq!(span(page), (10, 13));
+        assert_eq!(cursors.offer(topic(1), 14, None), Verdict::Skip);
+        assert!(cursors.caught(page, 13));
+        let page = wanted(&mut cursors);
+        assert_eq!(span(page), (13, 14));
+        assert!(cursors.caught(page, 14));
+        assert_eq!(cursors.next_wanted(), None);
+        assert_eq!(cursors.offer(topic(1), 15, None), Verdict::Send);
+    }
+
+    #[test]
+    fn too_much_missing_is_announced() {
+        let mut cursors = Cursors::default();
+        cursors.offer(topic(1), 10, None);
+        let at_the_limit = 10 + REPAIR_EVENTS_MAX + 1;
+        assert_eq!(cursors.offer(topic(1), at_the_limit, None), Verdict::Skip);
+        cursors.offer(topic(2), 10, None);
+        let past = at_the_limit + 1;
+        assert_eq!(cursors.offer(topic(2), past, None), Verdict::Jump { from: 11, to: past - 1 });
+        assert_eq!(cursors.offer(topic(2), past + 1, None), Verdict::Send);
+    }
+
+    #[test]
+    fn a_replay_ends_at_its_limit_and_jumps_to_the_head() {
+        let mut cursors = Cursors::default();
+        assert!(cursors.follow(topic(1), replay(5, 305, 900)));
+        let page = wanted(&mut cursors);
+        assert_eq!(span(page), (5, 305));
+        assert!(cursors.caught(page, 100));
+        let page = wanted(&mut cursors);
+        assert_eq!(span(page), (100, 305));
+        cursors.offer(topic(1), 901, None);
+        assert!(cursors.caught(page, 305));
+        assert_eq!(span(wanted(&mut cursors)), (900, 901));
+    }
+
+    #[test]
+    fn nothing_to_replay_is_live_at_once() {
+        let mut cursors = Cursors::default();
+        assert!(cursors.follow(topic(1), replay(7, 7, 7)));
+        assert_eq!(cursors.next_wanted(), None);
+        assert_eq!(cursors.offer(topic(1), 7, None), Verdict::Skip);
+        assert_eq!(cursors.offer(topic(1), 8, None), Verdict::Send);
+    }
+
+    #[test]
+    fn a_second_follow_does_not_go_back() {
+        let mut cursors = Cursors::default();
+        cursors.offer(topic(1), 50, None);
+        assert!(cursors.follow(topic(1), replay(10, 50, 50)));
+        assert_eq!(cursors.next_wanted(), None);
+        assert_eq!(cursors.offer(topic(1), 51, None), Verdict::Send);
+    }
+
+    #[test]
+    fn before_the_session_is_open_events_are_only_noted() {
+        let mut cursors = Cursors::default();
+        assert_eq!(cursors.offer(topic(1), 8, Some(OPENING)), Verdict::Skip);
+        assert_eq!(cursors.offer(topic(2), 3, Some(OPENING)), Verdict::Skip);
+        assert_eq!(cursors.next_wanted(), None);
+        // Topic 2 was followed by the command: its own cursor counts.
+        assert!(cursors.follow(topic(2), replay(1, 2, 2)));
+        cursors.release(OPENING);
+        let first = wanted(&mut cursors);
+        assert_eq!((first.topic, span(first)), (topic(2), (1, 2)));
+        let second = wanted(&mut cursors);
+        assert_eq!((second.topic, span(second)), (topic(1), (7, 8)));
+        assert!(cursors.caught(first, 2));
+        assert_eq!(span(wanted(&mut cursors)), (2, 3));
+    }
+
+    #[test]
+    fn a_held_topic_that_was_not_followed_is_forgotten_or_live_from_the_first_seen() {
+        let mut cursors = Cursors::default();
+        cursors.hold(topic(1), 7);
+        cursors.hold(topic(2), 7);
+        cursors.hold(topic(3), 8);
+        cursors.offer(topic(2), 20, None);
+        cursors.offer(topic(2), 21, None);
+        cursors.release(7);
+        assert_eq!(span(wanted(&mut cursors)), (19, 21));
+        assert_eq!(cursors.offer(topic(1), 99, None), Verdict::Send);
+        assert_eq!(cursors.offer(topic(3), 99, None), Verdict::Skip);
+    }
+
+    #[test]
+    fn a_page_of_an_earlier_life_is_thrown_away() {
+        let mut cursors = Cursors::default();
+        assert!(cursors.follow(topic(1), replay(0, 10, 10)));
+        let page = wanted(&mut cursors);
+        cursors.remove(topic(1));
+        assert!(!cursors.caught(page, 10));
+        assert!(cursors.follow(topic(1), replay(3, 10, 10)));
+        assert!(!cursors.caught(page, 10));
+        assert_eq!(span(wanted(&mut cursors)), (3, 10));
+    }
+
+    #[test]
+    fn topics_are_bounded() {
+        let mut cursors = Cursors::default();
+        for n in 0..TOPICS_MAX {
+            assert_eq!(cursors.offer(topic(n as u128), 1, None), Verdict::Send);
+        }
+        assert_eq!(cursors.offer(topic(u128::MAX), 1, None), Verdict::TooMany);
+        assert!(!cursors.follow(topic(u128::MAX), replay(0, 1, 1)));
+        assert_eq!(cursors.offer(topic(0), 2, None), Verdict::Send);
+    }
+}
