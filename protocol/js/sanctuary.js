@@ -14,6 +14,8 @@ const BACKOFF_MAX_MS = 20_000;
 const QUIET_MS = 30_000;
 const OPEN_TIMEOUT_MS = 15_000;
 const PONG_TIMEOUT_MS = 10_000;
+/** After a refused `session.open`, for the close code that says more. */
+const CLOSE_WAIT_MS = 2_000;
 const OPEN_COMMANDS_MAX = 32;
 const MESSAGE_BYTES_MAX = 64 * 1024;
 const CURSORS_MAX = 1_000;
@@ -459,6 +461,7 @@ export class Sanctuary {
   #failures = 0;
   #byeMs = null;
   #freshToken = false;
+  #refusal = null;
   #timers = { again: undefined, quiet: undefined, opening: undefined };
   #background = false;
 
@@ -588,6 +591,7 @@ export class Sanctuary {
 
   async #dial() {
     const turn = ++this.#turn;
+    this.#refusal = null;
     this.#clearTimers();
     this.#become('connecting');
     const token = await this.#token(turn);
@@ -647,7 +651,11 @@ export class Sanctuary {
     else if (error.retryable) {
       this.#byeMs = error.retry_after_ms ?? null;
       this.#lost(1006);
-    } else this.#end({ error });
+    } else {
+      this.#refusal = error;
+      this.#clock.clearTimeout(this.#timers.opening);
+      this.#timers.opening = this.#clock.setTimeout(() => this.#end({ error }), CLOSE_WAIT_MS);
+    }
   }
 
   #received(data) {
@@ -739,6 +747,7 @@ export class Sanctuary {
 
   #lost(code) {
     if (isFinal(code)) this.#end({ code });
+    else if (this.#refusal) this.#end({ error: this.#refusal });
     else {
       this.#freshToken ||= code === Close.TOKEN_EXPIRED;
       this.#again();

@@ -63,12 +63,13 @@ export class Shell {
     this.#list.leave();
   }
 
-  resting() {
+  /** It could go on, if the person wishes so. */
+  resting(why) {
     const here = () => {
       fill(this.#banner);
       this.#home.client.connect();
     };
-    fill(this.#banner, el('p', {}, w.elsewhere), el('button', { onclick: here }, w.here));
+    fill(this.#banner, el('p', {}, why), el('button', { onclick: here }, w.here));
   }
 
   stopped() {

@@ -43,6 +43,7 @@ export const words = {
     offline:
       'The connection is away for a moment. You can go on writing: what you write is kept, and sent when it is back.',
     elsewhere: 'This page is open in another window, so this one is resting.',
+    crowded: 'You are here with many windows already. Closing one of them makes room for this one.',
     here: 'Go on here',
     stopped: 'This page and the server no longer understand each other. Loading it again helps.',
     reload: 'Load again',

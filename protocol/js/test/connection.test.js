@@ -108,6 +108,40 @@ test('a token that is over at session.open is refreshed too', async () => {
   assert.equal(client.state, 'open');
 });
 
+test('a refused session waits for the close code, which says more', async () => {
+  const refused = async (error, close) => {
+    const { client, clock, server, sockets } = start();
+    const ends = [];
+    client.on('ended', (why) => ends.push(why));
+    client.connect();
+    await settle();
+    server.socket.onopen();
+    await server.refuse('session.open', error);
+    assert.deepEqual(ends, []);
+    if (close) await server.drop(close);
+    await clock.advance(60_000);
+    assert.equal(sockets.length, 1);
+    assert.equal(client.state, 'ended');
+    return ends.map(({ code, error: why }) => code ?? why.code);
+  };
+  assert.deepEqual(await refused({ code: 'conflict' }, 4503), [4503]);
+  assert.deepEqual(await refused({ code: 'unauthenticated' }, 4502), [4502]);
+  assert.deepEqual(await refused({ code: 'unauthenticated' }, 1006), ['unauthenticated']);
+  assert.deepEqual(await refused({ code: 'full' }), ['full']);
+});
+
+test('a session that is busy is tried again', async () => {
+  const { client, clock, server } = start();
+  client.connect();
+  await settle();
+  server.socket.onopen();
+  await server.refuse('session.open', { code: 'busy', retryable: true, retry_after_ms: 900 });
+  assert.equal(client.state, 'waiting');
+  await clock.advance(900);
+  await server.open();
+  assert.equal(client.state, 'open');
+});
+
 test('session.expiring refreshes without a reconnect', async () => {
   const { client, server, sockets, tokens } = start();
   client.connect();
