@@ -76,7 +76,7 @@ export interface Options {
   clock?: Clock;
 }
 
-/** Why the session is over: a close code of 4500 or more, or the error that ended it. */
+/** Why the session is over: a close code that says so, or the error that ended it. */
 export interface Ended {
   code?: number;
   error?: Error;

@@ -14,6 +14,8 @@ const BACKOFF_MAX_MS = 20_000;
 const QUIET_MS = 30_000;
 const OPEN_TIMEOUT_MS = 15_000;
 const PONG_TIMEOUT_MS = 10_000;
+/** After a refused `session.open`, for the close code that says more. */
+const CLOSE_WAIT_MS = 2_000;
 const OPEN_COMMANDS_MAX = 32;
 const MESSAGE_BYTES_MAX = 64 * 1024;
 const CURSORS_MAX = 1_000;
@@ -22,7 +24,7 @@ const RETRIES_MAX = 6;
 const COMMAND_IDS = 0xffff_ffff;
 const WATCHED_USERS_MAX = 200;
 
-/** Close codes that a program may want to tell apart. From 4500 on nothing reconnects. */
+/** Close codes that a program may want to tell apart. */
 export const Close = Object.freeze({
   TOKEN_EXPIRED: 4005,
   BAD_TOKEN: 4500,
@@ -31,6 +33,11 @@ export const Close = Object.freeze({
   REPLACED: 4503,
   SUSPENDED: 4505,
 });
+
+/** Codes of WebSocket itself that say this client sent what it must not: it would again. */
+const REFUSED = [1002, 1003, 1007, 1009];
+
+const isFinal = (code) => REFUSED.includes(code) || (code >= 4500 && code < 5000);
 
 /** What a command ends with when it does not end well. */
 export class SanctuaryError extends Error {
@@ -77,7 +84,10 @@ function guarded(listener, value) {
     listener(value);
   } catch (error) {
     if (globalThis.reportError) globalThis.reportError(error);
-    else queueMicrotask(() => { throw error; });
+    else
+      queueMicrotask(() => {
+        throw error;
+      });
   }
 }
 
@@ -451,6 +461,7 @@ export class Sanctuary {
   #failures = 0;
   #byeMs = null;
   #freshToken = false;
+  #refusal = null;
   #timers = { again: undefined, quiet: undefined, opening: undefined };
   #background = false;
 
@@ -462,8 +473,7 @@ export class Sanctuary {
     this.#clock = options.clock ?? systemClock;
     this.#commands = new Commands(this.#clock);
     this.#topics = new Topics(
-      (topic, after, limit) =>
-        this.call('topic.read', { topic, after, limit }, { retry: true }),
+      (topic, after, limit) => this.call('topic.read', { topic, after, limit }, { retry: true }),
       (event) => this.#deliver(event),
     );
     this.#outbox = new Outbox(
@@ -581,6 +591,7 @@ export class Sanctuary {
 
   async #dial() {
     const turn = ++this.#turn;
+    this.#refusal = null;
     this.#clearTimers();
     this.#become('connecting');
     const token = await this.#token(turn);
@@ -590,7 +601,10 @@ export class Sanctuary {
     const mine = (handle) => (value) => {
       if (turn === this.#turn) handle(value);
     };
-    this.#timers.opening = this.#clock.setTimeout(mine(() => this.#lost(1006)), OPEN_TIMEOUT_MS);
+    this.#timers.opening = this.#clock.setTimeout(
+      mine(() => this.#lost(1006)),
+      OPEN_TIMEOUT_MS,
+    );
     socket.onopen = mine(() => this.#opened(token, mine));
     socket.onmessage = mine(({ data }) => this.#received(data));
     socket.onclose = mine(({ code }) => this.#lost(code));
@@ -637,7 +651,11 @@ export class Sanctuary {
     else if (error.retryable) {
       this.#byeMs = error.retry_after_ms ?? null;
       this.#lost(1006);
-    } else this.#end({ error });
+    } else {
+      this.#refusal = error;
+      this.#clock.clearTimeout(this.#timers.opening);
+      this.#timers.opening = this.#clock.setTimeout(() => this.#end({ error }), CLOSE_WAIT_MS);
+    }
   }
 
   #received(data) {
@@ -656,7 +674,9 @@ export class Sanctuary {
     this.#clock.clearTimeout(this.#timers.opening);
     this.#commands.reply(frame);
     this.user = result.user;
-    this.#timers.quiet = this.#clock.setTimeout(() => { this.#failures = 0; }, QUIET_MS);
+    this.#timers.quiet = this.#clock.setTimeout(() => {
+      this.#failures = 0;
+    }, QUIET_MS);
     this.#watchdog.start(
       result.ping_interval_ms * 1.5,
       () => this.call('ping').catch(() => {}),
@@ -667,8 +687,9 @@ export class Sanctuary {
     this.#commands.ready(result.limits?.open_commands_max);
     for (const { topic, from, head } of result.behind) this.#topics.want(topic, head, from);
     for (const [topic, { cursor }] of this.#topics.subscribed()) {
-      this.call('topic.subscribe', cursor === null ? { topic } : { topic, after: cursor })
-        .catch(() => {});
+      this.call('topic.subscribe', cursor === null ? { topic } : { topic, after: cursor }).catch(
+        () => {},
+      );
     }
     if (this.#watched.size > 0) this.#watchNow([...this.#watched]);
     this.#emit('open', result);
@@ -725,7 +746,8 @@ export class Sanctuary {
   }
 
   #lost(code) {
-    if (code >= 4500 && code < 5000) this.#end({ code });
+    if (isFinal(code)) this.#end({ code });
+    else if (this.#refusal) this.#end({ error: this.#refusal });
     else {
       this.#freshToken ||= code === Close.TOKEN_EXPIRED;
       this.#again();

@@ -11,11 +11,12 @@ const EARLY_MS = 30_000;
 
 /** A problem document of the server's. */
 export class Problem extends Error {
-  constructor(status, { code, detail, title, field, retryable } = {}) {
-    super(detail ?? title ?? code ?? String(status));
+  constructor(status, { code, detail, info, retryable } = {}) {
+    super(detail ?? code ?? String(status));
     this.status = status;
     this.code = code;
-    this.field = field ?? (typeof detail === 'object' ? detail?.field : undefined);
+    this.field = info?.field;
+    // Without the document, it was something between here and the server that answered.
     this.retryable = retryable ?? (status >= 500 || status === 429);
   }
 }
@@ -58,16 +59,21 @@ export class Account {
 
   async logout() {
     const refresh_token = localStorage.getItem(REFRESH_KEY);
-    this.forget();
+    this.forgetAll();
     // Offline, the token ends by itself later; the person is logged out here in any case.
     if (refresh_token) await post('/v1/auth/logout', { refresh_token }).catch(() => {});
   }
 
-  /** Leaves nothing of the person on the device. */
+  /** The login is over. What was written and not sent waits for the next one. */
   forget() {
     this.#access = null;
     this.user = null;
     localStorage.removeItem(REFRESH_KEY);
+  }
+
+  /** Leaves nothing of the person on the device. */
+  forgetAll() {
+    this.forget();
     for (const key of Object.keys(localStorage)) {
       if (key.startsWith(OUTBOX_KEY)) localStorage.removeItem(key);
     }
@@ -94,6 +100,9 @@ export class Account {
     localStorage.setItem(REFRESH_KEY, refresh_token);
   }
 }
+
+/** Whether an error says that the login itself has ended, and not only this attempt. */
+export const isOver = (error) => error?.code === 'unauthenticated' || error?.code === 'forbidden';
 
 /** One tab at a time, where the browser can do that (it can't on plain http). */
 const inTurn = (work) =>

@@ -1,7 +1,7 @@
 /** Starts the page: who is logged in, the connection, and which view the address asks for. */
 
 import { Close, Sanctuary, uuid } from '/sanctuary.js';
-import { Account, deviceId, outboxOf } from './account.js';
+import { Account, deviceId, isOver, outboxOf } from './account.js';
 import { Conversations } from './conversations.js';
 import { deskView } from './desk.js';
 import { fill } from './element.js';
@@ -50,7 +50,9 @@ function enter() {
     conversations: new Conversations(client, people, me.id),
     requests: new Requests(client, me.id),
     isCoach: me.roles.includes('coach'),
-    go: (hash) => { location.hash = hash; },
+    go: (hash) => {
+      location.hash = hash;
+    },
     logout: () => leave(() => account.logout(), words.welcome.loggedOut),
   };
   const shell = new Shell(home);
@@ -84,15 +86,16 @@ function enter() {
     if (!document.hidden) client.wake();
   });
   account.onLogout(() => {
-    if (!stop.signal.aborted) leave(() => account.forget(), words.welcome.sessionOver);
+    if (!stop.signal.aborted) leave(() => account.forget(), words.welcome.loggedOut);
   });
-  client.on('ended', ({ code }) => {
-    if (code === Close.REPLACED) shell.resting();
-    else if (code === Close.VIOLATED) shell.stopped();
-    else {
-      const { suspended, sessionOver } = words.welcome;
-      leave(() => account.forget(), code === Close.SUSPENDED ? suspended : sessionOver);
-    }
+  client.on('ended', ({ code, error }) => {
+    const { sessionOver, suspended } = words.welcome;
+    if (code === Close.REPLACED) shell.resting(words.shell.elsewhere);
+    else if (error?.code === 'full') shell.resting(words.shell.crowded);
+    else if (code === Close.SUSPENDED) leave(() => account.forget(), suspended);
+    else if (code === Close.REVOKED) leave(() => account.forgetAll(), sessionOver);
+    else if (code === Close.BAD_TOKEN || isOver(error)) leave(() => account.forget(), sessionOver);
+    else shell.stopped();
   });
   // A claim is what the person waits for: it opens wherever one is on the page, if one waits.
   home.requests.news.listen(({ what, request }) => {
@@ -114,8 +117,8 @@ async function start() {
     await account.token();
     return enter();
   } catch (error) {
-    if (error.retryable === false) account.forget();
-    return welcome(error.retryable === false ? words.welcome.sessionOver : words.errors.offline);
+    if (isOver(error)) account.forget();
+    return welcome(isOver(error) ? words.welcome.sessionOver : words.errors.offline);
   }
 }
 

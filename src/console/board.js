@@ -2,6 +2,9 @@
 
 import { News } from './news.js';
 
+/** Between two readings of a board that is too long to be shown whole. */
+const REREAD_MS = 1_000;
+
 const isWaiting = ({ state }) => state === 'queued' || state === 'offered';
 const isActive = ({ state }) => state === 'active' || state === 'transferring';
 
@@ -12,8 +15,11 @@ export class Board {
   #reading = false;
   #again = false;
   #ends = [];
+  #timer;
 
   waiting = [];
+  /** How many wait beyond those. */
+  more = 0;
   active = [];
   coaches = [];
   changed = new News();
@@ -40,6 +46,7 @@ export class Board {
   }
 
   close() {
+    clearTimeout(this.#timer);
     for (const end of this.#ends) end();
     this.#client.unsubscribe(this.#topic);
   }
@@ -57,6 +64,7 @@ export class Board {
         const board = await this.#client.call('desk.board', params, { retry: true });
         this.#version = board.version;
         this.waiting = board.waiting;
+        this.more = board.waiting_total - board.waiting.length;
         this.active = board.active;
         this.coaches = board.coaches;
       } while (this.#again);
@@ -85,12 +93,18 @@ export class Board {
     const wasWaiting = this.waiting.findIndex(({ id }) => id === request.id);
     const wasActive = this.active.some(({ id }) => id === request.id);
     if (isWaiting(request) && wasWaiting >= 0) this.waiting[wasWaiting] = request;
-    else {
-      this.waiting = isWaiting(request) ? [...this.waiting, request] : without(this.waiting);
-    }
+    else if (!isWaiting(request)) this.waiting = without(this.waiting);
+    else if (this.more === 0) this.waiting = [...this.waiting, request];
+    // What is beyond the part one sees, only a reading tells.
+    if (this.more > 0) this.#timer ??= setTimeout(() => this.#reread(), REREAD_MS);
     this.active = isActive(request) ? [...without(this.active), request] : without(this.active);
     // Back in line: only the server knows the place.
     if (isWaiting(request) && wasActive) this.#read().catch(() => {});
+  }
+
+  #reread() {
+    this.#timer = undefined;
+    this.#read().catch(() => {});
   }
 
   #coach(row) {

@@ -60,7 +60,11 @@ export function composer({ send, save, typing, label = w.write, submit = w.send 
     const cancel = () => become({ kind: 'new' }, mode.kind === 'edit' ? '' : input.value);
     fill(
       about,
-      el('span', {}, mode.kind === 'edit' ? w.editing : mode.kind === 'reply' ? w.replyTo(mode.name) : ''),
+      el(
+        'span',
+        {},
+        mode.kind === 'edit' ? w.editing : mode.kind === 'reply' ? w.replyTo(mode.name) : '',
+      ),
       el('button', { type: 'button', class: 'link', onclick: cancel }, w.cancel),
     );
     input.focus();

@@ -40,7 +40,9 @@ export class Conversations {
   }
 
   title(conversation) {
-    return this.others(conversation).map(({ name }) => name).join(', ');
+    return this.others(conversation)
+      .map(({ name }) => name)
+      .join(', ');
   }
 
   async load() {
@@ -54,7 +56,11 @@ export class Conversations {
   }
 
   async fetch(conversation_id) {
-    const result = await this.#client.call('conversation.get', { conversation_id }, { retry: true });
+    const result = await this.#client.call(
+      'conversation.get',
+      { conversation_id },
+      { retry: true },
+    );
     this.#take(result.conversation);
     this.changed.tell();
     return this.#items.get(conversation_id);

@@ -44,13 +44,16 @@ export function deskView(home) {
 
   function draw() {
     if (!board) return;
-    fill(waiting, rows(board.waiting, w.nobody, waitingRow));
+    const more = board.more > 0 ? el('p', { class: 'hint' }, w.more(board.more)) : null;
+    fill(waiting, rows(board.waiting, w.nobody, waitingRow), more);
     fill(active, rows(board.active, w.noneActive, activeRow));
     fill(coaches, rows(board.coaches, '', coachRow));
   }
 
   const rows = (list, none, row) =>
-    list.length > 0 ? el('ul', { class: 'plain' }, list.map(row)) : el('p', { class: 'hint' }, none);
+    list.length > 0
+      ? el('ul', { class: 'plain' }, list.map(row))
+      : el('p', { class: 'hint' }, none);
 
   function waitingRow(request) {
     const claim = async ({ target }) => {
@@ -72,9 +75,17 @@ export function deskView(home) {
         'div',
         {},
         el('p', { class: 'subject' }, request.subject),
-        el('p', { class: 'hint' }, `${request.member.name} · ${w.waited(Date.now() - request.created_at)}`),
+        el(
+          'p',
+          { class: 'hint' },
+          `${request.member.name} · ${w.waited(Date.now() - request.created_at)}`,
+        ),
       ),
-      el('button', { class: 'primary', 'aria-label': w.claimOf(request.member.name), onclick: claim }, w.claim),
+      el(
+        'button',
+        { class: 'primary', 'aria-label': w.claimOf(request.member.name), onclick: claim },
+        w.claim,
+      ),
     );
   }
 
@@ -96,7 +107,12 @@ export function deskView(home) {
   }
 
   const coachRow = ({ coach, load: taken, capacity }) =>
-    el('li', { class: 'row spread' }, el('span', {}, coach.name), el('span', { class: 'hint' }, w.load(taken, capacity)));
+    el(
+      'li',
+      { class: 'row spread' },
+      el('span', {}, coach.name),
+      el('span', { class: 'hint' }, w.load(taken, capacity)),
+    );
 
   const timer = setInterval(draw, REFRESH_MS);
   load().catch(show);

@@ -26,7 +26,9 @@ export function groupsView(home) {
   }
 
   const list = (items, none, row) =>
-    items.length > 0 ? el('ul', { class: 'plain' }, items.map(row)) : el('p', { class: 'hint' }, none);
+    items.length > 0
+      ? el('ul', { class: 'plain' }, items.map(row))
+      : el('p', { class: 'hint' }, none);
 
   const mineRow = ({ id, name, description }) =>
     el(
@@ -79,7 +81,9 @@ export function groupsView(home) {
     sorry,
   });
 
-  load().catch((error) => { problem.textContent = sorry(error); });
+  load().catch((error) => {
+    problem.textContent = sorry(error);
+  });
   return {
     node: el(
       'section',
@@ -104,7 +108,11 @@ export function groupView(home, groupId) {
   const problem = el('p', { class: 'notice', role: 'alert' });
   const writing = el('div', {});
   const list = el('ol', { class: 'plain posts', 'aria-label': w.posts, 'aria-live': 'polite' });
-  const more = el('button', { class: 'link', hidden: true, onclick: () => earlier().catch(show) }, w.more);
+  const more = el(
+    'button',
+    { class: 'link', hidden: true, onclick: () => earlier().catch(show) },
+    w.more,
+  );
   /** By seq: the list and the live events overlap. */
   const posts = new Map();
   let next;
@@ -184,7 +192,11 @@ export function groupView(home, groupId) {
       submit: w.publish,
       async onsubmit() {
         if (!text.value.trim()) return;
-        await client.call('post.create', { group_id: groupId, client_id: clientId, text: text.value.trim() });
+        await client.call('post.create', {
+          group_id: groupId,
+          client_id: clientId,
+          text: text.value.trim(),
+        });
         clientId = uuid();
         text.value = '';
       },
@@ -196,7 +208,12 @@ export function groupView(home, groupId) {
   const ends = [
     client.on('post.created', (event) => {
       if (event.topic !== topic) return;
-      posts.set(event.seq, { seq: event.seq, author: event.data.author_id, text: event.data.text, at: event.at });
+      posts.set(event.seq, {
+        seq: event.seq,
+        author: event.data.author_id,
+        text: event.data.text,
+        at: event.at,
+      });
       draw();
     }),
     people.changed.listen(draw),

@@ -7,8 +7,9 @@ import { words } from './words.en.js';
 const w = words.talk;
 const REACTIONS = ['❤️', '🙏', '🌱', '👍', '😊'];
 
-/** A message of the log. `act` is null where nothing can be done any more. */
-export function messageNode(message, { mine, author, quote, names, me, seen, act }) {
+/** A message of the log. `act` is false where nothing can be done any more. */
+export function messageNode(message, { author, quote, names, me, mark, act }) {
+  const mine = message.sender === me;
   const body = message.deleted
     ? el('p', { class: 'text gone' }, w.deleted)
     : el('p', { class: 'text' }, message.text ?? '');
@@ -28,7 +29,7 @@ export function messageNode(message, { mine, author, quote, names, me, seen, act
       { class: 'foot' },
       el('time', { datetime: new Date(message.at).toISOString() }, timeOf(message.at)),
       message.edited ? el('span', {}, w.edited) : null,
-      mine && !message.deleted ? el('span', { class: 'state' }, seen ? w.seen : w.sent) : null,
+      mark ? el('span', { class: 'state' }, mark) : null,
       act && !message.deleted ? actions(message, mine, act) : null,
     ),
   );

@@ -63,12 +63,13 @@ export class Shell {
     this.#list.leave();
   }
 
-  resting() {
+  /** It could go on, if the person wishes so. */
+  resting(why) {
     const here = () => {
       fill(this.#banner);
       this.#home.client.connect();
     };
-    fill(this.#banner, el('p', {}, w.elsewhere), el('button', { onclick: here }, w.here));
+    fill(this.#banner, el('p', {}, why), el('button', { onclick: here }, w.here));
   }
 
   stopped() {
@@ -82,7 +83,10 @@ export class Shell {
       this.#timer = undefined;
       fill(this.#banner);
     } else if (state === 'waiting') {
-      this.#timer ??= setTimeout(() => fill(this.#banner, el('p', {}, w.offline)), OFFLINE_AFTER_MS);
+      this.#timer ??= setTimeout(
+        () => fill(this.#banner, el('p', {}, w.offline)),
+        OFFLINE_AFTER_MS,
+      );
     }
   }
 

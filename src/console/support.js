@@ -44,7 +44,9 @@ export function supportView(home) {
         fill(desk, ...items.map(({ id, name }) => el('option', { value: id }, w.deskName(name))));
         describe();
       },
-      (error) => { about.textContent = sorry(error); },
+      (error) => {
+        about.textContent = sorry(error);
+      },
     );
     fill(
       now,
@@ -84,8 +86,12 @@ export function supportView(home) {
       const yes = await ask({ question: w.cancelAsk, yes: w.cancelYes, no: w.cancelNo });
       if (yes === null) return;
       await requests.cancel().then(
-        () => { notice.textContent = w.cancelled; },
-        (error) => { notice.textContent = sorry(error); },
+        () => {
+          notice.textContent = w.cancelled;
+        },
+        (error) => {
+          notice.textContent = sorry(error);
+        },
       );
     };
     // The status region stays, and its words change: that is what is read out.
@@ -118,7 +124,11 @@ export function supportView(home) {
         'div',
         { class: 'card' },
         el('h2', {}, request.subject),
-        el('p', { class: 'place', role: 'status' }, request.coach ? w.with(request.coach.name) : w.withSomeone),
+        el(
+          'p',
+          { class: 'place', role: 'status' },
+          request.coach ? w.with(request.coach.name) : w.withSomeone,
+        ),
         requests.graceUntil ? el('p', {}, w.coachAway(request.coach?.name)) : null,
         el('a', { class: 'button primary', href: `#/talk/${request.conversation_id}` }, w.open),
       ),

@@ -16,8 +16,12 @@ export function talkView(home, id) {
   const talk = new Talk(home, id);
   return {
     node: talk.node,
-    get title() { return talk.title; },
-    get focus() { return talk.focus; },
+    get title() {
+      return talk.title;
+    },
+    get focus() {
+      return talk.focus;
+    },
     leave: () => talk.leave(),
   };
 }
@@ -36,7 +40,11 @@ class Talk {
   #nodes = new Map();
   #head = el('header', { class: 'talk-head' });
   #list = el('ol', { class: 'messages', role: 'log', 'aria-label': w.messages, tabindex: '0' });
-  #earlier = el('button', { class: 'link earlier', hidden: true, onclick: () => this.#loadEarlier() }, w.earlier);
+  #earlier = el(
+    'button',
+    { class: 'link earlier', hidden: true, onclick: () => this.#loadEarlier() },
+    w.earlier,
+  );
   #typingLine = el('p', { class: 'typing', 'aria-live': 'polite' });
   #problem = el('p', { class: 'problem', role: 'alert' });
   #foot = el('div', { class: 'talk-foot' });
@@ -69,7 +77,10 @@ class Talk {
       client.on('event', (event) => this.#happened(event)),
       client.on('outbox', () => this.#draw()),
       client.on('state', () => this.#draw()),
-      client.on('typing', ({ topic, data }) => topic === this.#topic && this.#showTyping(data.user_id)),
+      client.on(
+        'typing',
+        ({ topic, data }) => topic === this.#topic && this.#showTyping(data.user_id),
+      ),
       client.on('receipt', ({ topic, data }) => topic === this.#topic && this.#receipt(data)),
       conversations.changed.listen(() => this.#drawAround()),
       people.changed.listen(() => this.#draw()),
@@ -104,7 +115,11 @@ class Talk {
     const { client, conversations } = this.#home;
     try {
       if (!this.#conversation) await conversations.fetch(this.#id);
-      const page = await client.call('topic.read', { topic: this.#topic, limit: PAGE }, { retry: true });
+      const page = await client.call(
+        'topic.read',
+        { topic: this.#topic, limit: PAGE },
+        { retry: true },
+      );
       for (const event of page.events) this.#thread.add(event);
       this.#loaded = true;
     } catch (error) {
@@ -215,13 +230,15 @@ class Talk {
   /** Days, messages, notes, and what is on its way. */
   #items() {
     const items = [];
+    const entries = this.#thread.list();
+    const marks = this.#marks(entries);
     let last = null;
-    for (const entry of this.#thread.list()) {
+    for (const entry of entries) {
       if (!last || !isSameDay(last.at, entry.at)) {
         const day = dayOf(entry.at);
         items.push({ key: `day ${day}`, from: day, make: () => el('li', { class: 'day' }, day) });
       }
-      items.push(entry.note ? this.#note(entry) : this.#message(entry));
+      items.push(entry.note ? this.#note(entry) : this.#message(entry, marks[entry.seq] ?? null));
       last = entry;
     }
     const { client, me } = this.#home;
@@ -229,16 +246,25 @@ class Talk {
     for (const entry of client.unsent(this.#id)) {
       if (this.#thread.has(entry.client_id)) continue;
       const from = [entry, online];
-      const make = () => unsentNode(entry, {
-        author: me.name,
-        online,
-        problem: sorry(entry.error),
-        resend: () => client.resend(entry.client_id),
-        discard: () => client.discard(entry.client_id),
-      });
+      const make = () =>
+        unsentNode(entry, {
+          author: me.name,
+          online,
+          problem: sorry(entry.error),
+          resend: () => client.resend(entry.client_id),
+          discard: () => client.discard(entry.client_id),
+        });
       items.push({ key: `message ${entry.client_id}`, from, make });
     }
     return items;
+  }
+
+  /** "Seen" and "Sent" stand only where they begin to differ: below the last such message. */
+  #marks(entries) {
+    const mine = entries.filter(({ sender, deleted }) => sender === this.#home.me.id && !deleted);
+    const last = mine.at(-1)?.seq;
+    const seen = mine.filter(({ seq }) => seq <= this.#readByOthers).at(-1)?.seq;
+    return { [last]: w.sent, [seen]: w.seen };
   }
 
   #note({ seq, note, who }) {
@@ -247,12 +273,10 @@ class Talk {
     return { key: `note ${seq}`, from: text, make: () => el('li', { class: 'day' }, text) };
   }
 
-  #message(message) {
+  #message(message, mark) {
     const { me, people } = this.#home;
-    const mine = message.sender === me.id;
     const names = (id) => (id === me.id ? words.talks.you : people.name(id));
     const open = !this.#conversation?.closed;
-    const seen = mine && message.seq <= this.#readByOthers;
     const quoted = message.replyTo && this.#thread.get(message.replyTo);
     const quote = message.replyTo && {
       name: quoted ? names(quoted.sender) : w.someone,
@@ -269,8 +293,8 @@ class Talk {
     const reacting = Object.values(message.reactions).flat().map(names);
     return {
       key: `message ${message.clientId}`,
-      from: [message, seen, quote, open, author, reacting],
-      make: () => messageNode(message, { mine, author, quote, names, me: me.id, seen, act }),
+      from: [message, mark, quote, open, author, reacting],
+      make: () => messageNode(message, { author, quote, names, me: me.id, mark, act }),
     };
   }
 
@@ -300,7 +324,9 @@ class Talk {
         : null,
     );
     const away = requests.graceUntil && requests.request?.id === conversation.subject_id;
-    const notice = away ? el('p', { class: 'notice', role: 'status' }, words.support.coachAway(this.title)) : null;
+    const notice = away
+      ? el('p', { class: 'notice', role: 'status' }, words.support.coachAway(this.title))
+      : null;
     const state = `${conversation.closed} ${Boolean(away)}`;
     // Only when it changes: what stands in the composer stays there, with its focus.
     if (this.#foot.dataset.state === state) return;

@@ -41,7 +41,12 @@ export function talkList(home) {
         el('span', { class: 'when' }, ago(conversation.active_at)),
         el('span', { class: 'last' }, lastWords(conversation)),
         unread
-          ? el('span', { class: 'count' }, el('span', { 'aria-hidden': 'true' }, unread), el('span', { class: 'hidden' }, w.unread(unread)))
+          ? el(
+              'span',
+              { class: 'count' },
+              el('span', { 'aria-hidden': 'true' }, unread),
+              el('span', { class: 'hidden' }, w.unread(unread)),
+            )
           : null,
       ),
     );
@@ -50,7 +55,11 @@ export function talkList(home) {
   function dot(id) {
     const status = id && people.status(id);
     if (!status) return null;
-    return el('span', { class: `dot ${status}` }, el('span', { class: 'hidden' }, `${words.presence[status]}: `));
+    return el(
+      'span',
+      { class: `dot ${status}` },
+      el('span', { class: 'hidden' }, `${words.presence[status]}: `),
+    );
   }
 
   function kindOf({ kind, closed }) {
@@ -66,16 +75,26 @@ export function talkList(home) {
         const text = data.text ?? w.changed;
         return data.sender_id === me.id ? `${w.you}: ${text}` : text;
       }
-      case 'message.edited': return data.text ?? w.edited;
-      case 'message.deleted': return w.deleted;
-      case 'message.reacted': return w.reacted(data.emoji);
-      case 'conversation.opened': return w.opened;
-      case 'conversation.closed': return w.closed;
-      default: return w.changed;
+      case 'message.edited':
+        return data.text ?? w.edited;
+      case 'message.deleted':
+        return w.deleted;
+      case 'message.reacted':
+        return w.reacted(data.emoji);
+      case 'conversation.opened':
+        return w.opened;
+      case 'conversation.closed':
+        return w.closed;
+      default:
+        return w.changed;
     }
   }
 
-  const username = el('input', { autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' });
+  const username = el('input', {
+    autocomplete: 'off',
+    autocapitalize: 'none',
+    spellcheck: 'false',
+  });
   const find = form({
     fields: [field(w.findHint, username)],
     submit: w.findGo,

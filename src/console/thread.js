@@ -18,7 +18,8 @@ export class Thread {
     this.newest = Math.max(this.newest, event.seq);
     const { seq, at, data } = event;
     if (event.event === 'message.created') this.#messages.set(seq, { seq, at, data });
-    else if (event.event === 'message.edited') this.#words(data.message_seq, seq, data.text ?? null);
+    else if (event.event === 'message.edited')
+      this.#words(data.message_seq, seq, data.text ?? null);
     else if (event.event === 'message.deleted') this.#words(data.message_seq, seq, undefined);
     else if (event.event === 'message.reacted') this.#reaction(seq, data);
     else if (event.event.startsWith('member.')) this.#notes.set(seq, event);
@@ -37,13 +38,19 @@ export class Thread {
   list() {
     const all = [
       ...[...this.#messages.values()].map((message) => this.#view(message)),
-      ...[...this.#notes.values()].map(({ seq, at, event, data }) => ({ seq, at, note: event, who: data.user_id })),
+      ...[...this.#notes.values()].map(({ seq, at, event, data }) => ({
+        seq,
+        at,
+        note: event,
+        who: data.user_id,
+      })),
     ];
     return all.sort((a, b) => a.seq - b.seq);
   }
 
   #of(seq) {
-    if (!this.#changes.has(seq)) this.#changes.set(seq, { by: 0, text: null, reactions: new Map() });
+    if (!this.#changes.has(seq))
+      this.#changes.set(seq, { by: 0, text: null, reactions: new Map() });
     return this.#changes.get(seq);
   }
 

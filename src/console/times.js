@@ -2,8 +2,16 @@
 
 import { words } from './words.en.js';
 
-const clock = new Intl.DateTimeFormat(words.locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-const day = new Intl.DateTimeFormat(words.locale, { weekday: 'long', day: 'numeric', month: 'long' });
+const clock = new Intl.DateTimeFormat(words.locale, {
+  hour: '2-digit',
+  minute: '2-digit',
+  hourCycle: 'h23',
+});
+const day = new Intl.DateTimeFormat(words.locale, {
+  weekday: 'long',
+  day: 'numeric',
+  month: 'long',
+});
 const date = new Intl.DateTimeFormat(words.locale, { day: 'numeric', month: 'short' });
 
 const dayNumber = (at) => {

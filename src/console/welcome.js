@@ -18,8 +18,18 @@ export function welcomeView(account, { notice, onwelcome }) {
     el('button', { type: 'button', class: 'link', onclick: () => show(build) }, label);
 
   function login() {
-    const email = el('input', { type: 'email', name: 'email', autocomplete: 'username', required: true });
-    const password = el('input', { type: 'password', name: 'password', autocomplete: 'current-password', required: true });
+    const email = el('input', {
+      type: 'email',
+      name: 'email',
+      autocomplete: 'username',
+      required: true,
+    });
+    const password = el('input', {
+      type: 'password',
+      name: 'password',
+      autocomplete: 'current-password',
+      required: true,
+    });
     return [
       el('h2', {}, w.login),
       form({
@@ -30,7 +40,10 @@ export function welcomeView(account, { notice, onwelcome }) {
           await account.login(email.value.trim(), password.value);
           onwelcome();
         },
-        sorry: (error) => (error.status === 401 ? words.errors.wrongLogin : problem(error)),
+        sorry(error) {
+          if (error.status === 401) return words.errors.wrongLogin;
+          return error.status === 403 ? w.suspended : problem(error);
+        },
       }),
       other(w.toRegister, register),
     ];
@@ -38,9 +51,25 @@ export function welcomeView(account, { notice, onwelcome }) {
 
   function register() {
     const name = el('input', { name: 'name', autocomplete: 'name', maxlength: 80, required: true });
-    const email = el('input', { type: 'email', name: 'email', autocomplete: 'username', required: true });
-    const username = el('input', { name: 'username', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', maxlength: 32 });
-    const password = el('input', { type: 'password', name: 'password', autocomplete: 'new-password', required: true });
+    const email = el('input', {
+      type: 'email',
+      name: 'email',
+      autocomplete: 'username',
+      required: true,
+    });
+    const username = el('input', {
+      name: 'username',
+      autocomplete: 'off',
+      autocapitalize: 'none',
+      spellcheck: 'false',
+      maxlength: 32,
+    });
+    const password = el('input', {
+      type: 'password',
+      name: 'password',
+      autocomplete: 'new-password',
+      required: true,
+    });
     return [
       el('h2', {}, w.register),
       form({
@@ -71,14 +100,22 @@ export function welcomeView(account, { notice, onwelcome }) {
   return el(
     'main',
     { class: 'welcome' },
-    el('div', { class: 'hello' }, el('p', { class: 'brand' }, words.name), el('h1', {}, w.title), el('p', {}, w.lead)),
+    el(
+      'div',
+      { class: 'hello' },
+      el('p', { class: 'brand' }, words.name),
+      el('h1', {}, w.title),
+      el('p', {}, w.lead),
+    ),
     note,
     card,
   );
 }
 
 const problem = (error) => {
-  if (error.code === 'conflict') return words.errors.taken;
+  if (error.code === 'conflict') {
+    return error.field === 'username' ? words.errors.usernameTaken : words.errors.taken;
+  }
   if (error.code === 'invalid' && error.field in words.errors) return words.errors[error.field];
   return sorry(error);
 };

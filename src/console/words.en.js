@@ -43,6 +43,7 @@ export const words = {
     offline:
       'The connection is away for a moment. You can go on writing: what you write is kept, and sent when it is back.',
     elsewhere: 'This page is open in another window, so this one is resting.',
+    crowded: 'You are here with many windows already. Closing one of them makes room for this one.',
     here: 'Go on here',
     stopped: 'This page and the server no longer understand each other. Loading it again helps.',
     reload: 'Load again',
@@ -80,7 +81,8 @@ export const words = {
     title: (name) => `Good to see you, ${name}`,
     lead: 'Choose a conversation, or take a quiet look around.',
     support: 'Would a word with someone help?',
-    supportLead: 'A coach reads what you write and answers you here. You need not have it sorted out.',
+    supportLead:
+      'A coach reads what you write and answers you here. You need not have it sorted out.',
   },
 
   talk: {
@@ -183,6 +185,7 @@ export const words = {
     claim: 'Answer',
     claimOf: (name) => `Answer ${name}`,
     open: 'Open',
+    more: (n) => count(n, 'One more person is waiting.', '# more people are waiting.'),
     waited: (ms) => `waiting for ${count(minutes(ms), 'a minute', '# minutes')}`,
     with: (name) => `with ${name}`,
     taken: 'Another coach was a moment earlier. That person is being looked after.',
@@ -226,8 +229,9 @@ export const words = {
     offline: 'The server can’t be reached just now. Please try again in a moment.',
     wrongLogin: 'That e-mail address and password don’t go together. Please look once more.',
     taken: 'There is an account with this already. You may want to log in instead.',
+    usernameTaken: 'Somebody here has that username already. Perhaps a variation of it?',
     email: 'This e-mail address does not look complete.',
-    password: 'The password needs at least 10 characters.',
+    password: 'The password needs at least 10 characters, and at most 256.',
     name: 'Please give a name of at most 80 characters.',
     username: 'A username has 3 to 32 of a–z, 0–9, dot and underscore.',
     unknown: 'Something went wrong on our side. Nothing you wrote is lost; please try again.',
@@ -243,7 +247,8 @@ export const words = {
       not_found: 'This is not here, or not yours to see.',
       rate_limited: 'That was a lot in a short time. A little pause, then it works again.',
       too_large: 'This is longer than one message may be. You can send it in two.',
-      unavailable: 'The server can’t keep things safely just now, so it took nothing. Please try again in a moment.',
+      unavailable:
+        'The server can’t keep things safely just now, so it took nothing. Please try again in a moment.',
     },
   },
 };

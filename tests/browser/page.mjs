@@ -15,7 +15,10 @@ import { words } from '../../src/console/words.en.js';
 const WAIT_MS = 20_000;
 const base = process.argv[2]?.replace(/\/$/, '');
 const { COACH_EMAIL, COACH_PASSWORD, SCREENSHOT } = process.env;
-assert.ok(base && COACH_EMAIL && COACH_PASSWORD, 'page.mjs BASE_URL, with COACH_EMAIL and COACH_PASSWORD');
+assert.ok(
+  base && COACH_EMAIL && COACH_PASSWORD,
+  'page.mjs BASE_URL, with COACH_EMAIL and COACH_PASSWORD',
+);
 
 const mark = randomBytes(3).toString('hex');
 const problems = [];
@@ -29,7 +32,10 @@ class Visitor {
   }
 
   static async arrive(browser, name, options = {}) {
-    const context = await browser.newContext({ viewport: { width: 1200, height: 800 }, ...options });
+    const context = await browser.newContext({
+      viewport: { width: 1200, height: 800 },
+      ...options,
+    });
     const page = await context.newPage();
     page.setDefaultTimeout(WAIT_MS);
     const visitor = new Visitor(name, context, page);
@@ -38,7 +44,8 @@ class Visitor {
     await page.exposeFunction('policyViolated', (what) => problems.push(`${name}: policy ${what}`));
     await page.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', (event) =>
-        window.policyViolated(`${event.violatedDirective} ${event.blockedURI}`));
+        window.policyViolated(`${event.violatedDirective} ${event.blockedURI}`),
+      );
     });
     await page.addInitScript(breakableNetwork);
     const response = await page.goto(base);
@@ -129,7 +136,9 @@ class Visitor {
     assert.deepEqual(nameless, [], 'each field and button has a name');
     const headings = await this.page.locator('h1:visible').count();
     assert.ok(headings >= 1, 'the page has a heading');
-    const ids = await this.page.evaluate(() => [...document.querySelectorAll('[id]')].map(({ id }) => id));
+    const ids = await this.page.evaluate(() =>
+      [...document.querySelectorAll('[id]')].map(({ id }) => id),
+    );
     assert.equal(new Set(ids).size, ids.length, 'ids are unique');
   }
 }
@@ -224,7 +233,10 @@ async function talk() {
     await ben.field(words.talk.write).pressSequentially('Hm');
     await ana.page.getByText(words.talk.typing('Ben')).waitFor();
     await ben.field(words.talk.write).fill('');
-    await ana.page.locator('.talk-head .presence').filter({ hasText: words.presence.online }).waitFor();
+    await ana.page
+      .locator('.talk-head .presence')
+      .filter({ hasText: words.presence.online })
+      .waitFor();
   });
 
   await step('a message is answered, edited, reacted to and deleted', async () => {
@@ -232,7 +244,11 @@ async function talk() {
     await listened.hover();
     await ana.press(words.talk.reply, listened);
     await ana.say('Listening is most of it.');
-    await ben.message('Listening is most of it').locator('.quote').filter({ hasText: 'I mostly listened' }).waitFor();
+    await ben
+      .message('Listening is most of it')
+      .locator('.quote')
+      .filter({ hasText: 'I mostly listened' })
+      .waitFor();
 
     const mine = ben.message('Better than I feared');
     await mine.first().hover();

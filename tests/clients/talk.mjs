@@ -27,9 +27,10 @@ function text(id) {
 
 /** An error of the server's. */
 class Refused extends Error {
-  constructor({ code, message }) {
+  constructor({ code, message, retryable, retry_after_ms = 200 }) {
     super(`${code}: ${message}`);
     this.code = code;
+    this.pauseMs = retryable ? retry_after_ms : null;
   }
 }
 
@@ -135,8 +136,15 @@ class Session {
   }
 
   async call(method, params) {
-    if (this.#failure) throw this.#failure;
-    return within(this.begin(method, params), `a reply to ${method}`);
+    for (;;) {
+      if (this.#failure) throw this.#failure;
+      try {
+        return await within(this.begin(method, params), `a reply to ${method}`);
+      } catch (error) {
+        if (!(error instanceof Refused) || error.pauseMs === null) throw error;
+        await pause(error.pauseMs);
+      }
+    }
   }
 
   async until(happened, what) {
@@ -161,7 +169,11 @@ class Session {
       assert.ok(page.events.length > 0 || events.length === head, 'an empty page before the head');
     }
     const seqs = events.map(({ seq }) => seq);
-    assert.deepEqual(seqs, Array.from({ length: head }, (_, n) => n + 1), 'gaps in the log');
+    assert.deepEqual(
+      seqs,
+      Array.from({ length: head }, (_, n) => n + 1),
+      'gaps in the log',
+    );
     return events;
   }
 
@@ -309,7 +321,11 @@ class Talk {
     assert.deepEqual(log.slice(pushed[0].seq - 1), pushed, 'the log differs from what was pushed');
     const messages = log.filter(({ event }) => event === 'message.created');
     const numbers = messages.map(({ data }) => data.number);
-    assert.deepEqual(numbers, messages.map((_, n) => n + 1), 'the numbers have gaps');
+    assert.deepEqual(
+      numbers,
+      messages.map((_, n) => n + 1),
+      'the numbers have gaps',
+    );
     const places = new Map(messages.map(({ seq, data }) => [text(data.client_id), seq]));
     assert.equal(places.size, messages.length, 'a client_id stands twice');
     for (const [key, { seq, words }] of this.#sent) {

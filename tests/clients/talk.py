@@ -28,6 +28,7 @@ class Refused(Exception):
     def __init__(self, error):
         super().__init__(f"{error['code']}: {error.get('message')}")
         self.code = error["code"]
+        self.pause_s = error.get("retry_after_ms", 200) / 1000 if error["retryable"] else None
 
 
 def post(url, body, token=None):
@@ -155,10 +156,15 @@ class Session:
         return reply
 
     async def call(self, method, **params):
-        if self.failure:
-            raise self.failure
-        reply = await self.begin(method, **params)
-        return await asyncio.wait_for(reply, WAIT_S)
+        while True:
+            if self.failure:
+                raise self.failure
+            try:
+                return await asyncio.wait_for(await self.begin(method, **params), WAIT_S)
+            except Refused as refused:
+                if refused.pause_s is None:
+                    raise
+                await asyncio.sleep(refused.pause_s)
 
     async def until(self, happened, what):
         async def wait():
@@ -218,7 +224,8 @@ class Talk:
         message = message or self.message(text)
         sent = await self.session.call("conversation.send", **message)
         first = self.sent.setdefault(message["client_id"], {**sent, "text": text})
-        assert (sent["seq"], sent["message_id"]) == (first["seq"], first["message_id"])
+        same = all(sent[key] == first[key] for key in ("seq", "message_id"))
+        assert same, f"sent again, {text} stands at {sent['seq']} and not at {first['seq']}"
         return sent
 
     async def greet(self):
@@ -251,10 +258,10 @@ class Talk:
             raise AssertionError("the peer did not go on")
         opened = await self.session.open()
         head = next(h["head"] for h in opened["heads"] if h["topic"] == self.topic)
-        assert head >= cursor + MISSED_MIN, (head, cursor)
+        assert head >= cursor + MISSED_MIN, f"the head went back to {head}"
         first = await self.send(text, message)
         again = await self.send(text, message)
-        assert again["duplicate"] is True, again
+        assert again["duplicate"] is True, f"not known as a duplicate: {again}"
         topic = self.session.topic(self.topic)
         await self.session.until(lambda: topic.cursor >= head, "the replay")
         arrived = "had arrived" if first["duplicate"] else "had been lost"

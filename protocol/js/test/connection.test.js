@@ -6,7 +6,10 @@ import { settle, start } from './server.js';
 test('the back-off doubles from half a second and ends at twenty', () => {
   const most = [0, 1, 2, 5, 6, 50].map((n) => backoffMs(n, () => 1));
   assert.deepEqual(most, [500, 1_000, 2_000, 16_000, 20_000, 20_000]);
-  assert.equal(backoffMs(3, () => 0), 0);
+  assert.equal(
+    backoffMs(3, () => 0),
+    0,
+  );
 });
 
 test('failures wait longer each time, and 30 s of quiet forget them', async () => {
@@ -55,8 +58,8 @@ test('bye says when to come back', async () => {
   assert.equal(sockets.length, 2);
 });
 
-test('from 4500 on nothing reconnects', async () => {
-  for (const code of [4500, 4501, 4502, 4503, 4505]) {
+test('a close that is final does not reconnect', async () => {
+  for (const code of [1002, 1003, 1007, 1009, 4500, 4501, 4502, 4503, 4505]) {
     const { client, clock, server, sockets } = start();
     const ends = [];
     client.on('ended', (why) => ends.push(why));
@@ -69,6 +72,17 @@ test('from 4500 on nothing reconnects', async () => {
     assert.deepEqual(ends, [{ code }]);
     await assert.rejects(open);
     assert.equal(client.state, 'ended');
+  }
+});
+
+test('every other close reconnects', async () => {
+  for (const code of [1000, 1001, 1006, 1011, 1012, 4001, 4002, 4003, 4004, 4006, 4499]) {
+    const { client, clock, server, sockets } = start();
+    client.connect();
+    await server.open();
+    await server.drop(code);
+    await clock.advance(60_000);
+    assert.ok(sockets.length >= 2, String(code));
   }
 });
 
@@ -91,6 +105,40 @@ test('a token that is over at session.open is refreshed too', async () => {
   await clock.advance(1_000);
   await server.open();
   assert.deepEqual(tokens, [false, true]);
+  assert.equal(client.state, 'open');
+});
+
+test('a refused session waits for the close code, which says more', async () => {
+  const refused = async (error, close) => {
+    const { client, clock, server, sockets } = start();
+    const ends = [];
+    client.on('ended', (why) => ends.push(why));
+    client.connect();
+    await settle();
+    server.socket.onopen();
+    await server.refuse('session.open', error);
+    assert.deepEqual(ends, []);
+    if (close) await server.drop(close);
+    await clock.advance(60_000);
+    assert.equal(sockets.length, 1);
+    assert.equal(client.state, 'ended');
+    return ends.map(({ code, error: why }) => code ?? why.code);
+  };
+  assert.deepEqual(await refused({ code: 'conflict' }, 4503), [4503]);
+  assert.deepEqual(await refused({ code: 'unauthenticated' }, 4502), [4502]);
+  assert.deepEqual(await refused({ code: 'unauthenticated' }, 1006), ['unauthenticated']);
+  assert.deepEqual(await refused({ code: 'full' }), ['full']);
+});
+
+test('a session that is busy is tried again', async () => {
+  const { client, clock, server } = start();
+  client.connect();
+  await settle();
+  server.socket.onopen();
+  await server.refuse('session.open', { code: 'busy', retryable: true, retry_after_ms: 900 });
+  assert.equal(client.state, 'waiting');
+  await clock.advance(900);
+  await server.open();
   assert.equal(client.state, 'open');
 });
 
@@ -149,7 +197,11 @@ test('errors carry code and detail', async () => {
   await server.open();
   const call = client.call('support.claim', { request_id: 'r' });
   await server.refuse('support.claim', { code: 'already_claimed', detail: { coach: 'Ana' } });
-  await assert.rejects(call, { code: 'already_claimed', retryable: false, detail: { coach: 'Ana' } });
+  await assert.rejects(call, {
+    code: 'already_claimed',
+    retryable: false,
+    detail: { coach: 'Ana' },
+  });
 });
 
 test('a silent connection is pinged and then given up', async () => {
@@ -189,7 +241,9 @@ test('a listener that throws does not stop the others', async () => {
   const heard = [];
   const report = globalThis.reportError;
   globalThis.reportError = (error) => heard.push(error.message);
-  client.on('typing', () => { throw new Error('mine'); });
+  client.on('typing', () => {
+    throw new Error('mine');
+  });
   client.on('typing', () => heard.push('still'));
   client.connect();
   await server.open();

@@ -71,7 +71,10 @@ test('a refused message is kept for its writer, and the next one goes on', async
   await assert.rejects(mail.sent, { code: 'blocked' });
   await server.answer('conversation.send', sent(1));
   assert.deepEqual(states, ['one sending', 'two sending', 'one failed', 'two sent']);
-  assert.deepEqual(client.unsent(TALK).map(({ text, state }) => [text, state]), [['one', 'failed']]);
+  assert.deepEqual(
+    client.unsent(TALK).map(({ text, state }) => [text, state]),
+    [['one', 'failed']],
+  );
   client.resend(mail.client_id);
   assert.equal((await server.answer('conversation.send', sent(2))).client_id, mail.client_id);
   assert.deepEqual(client.unsent(), []);

@@ -31,7 +31,10 @@ test('a reconnect asks for what came after the last event of each topic', async 
   await server.drop();
   await clock.advance(1_000);
   const { cursors } = await server.open({ events: [event(7), event(8)] });
-  assert.deepEqual(cursors, [{ topic: FEED, seq: 0 }, { topic: TOPIC, seq: 6 }]);
+  assert.deepEqual(cursors, [
+    { topic: FEED, seq: 0 },
+    { topic: TOPIC, seq: 6 },
+  ]);
   assert.deepEqual(seqs(seen), [5, 6, 7, 8]);
 });
 
@@ -49,7 +52,10 @@ test('a hole is read from the log before anything after it is delivered', async 
   await server.open();
   await server.push(event(1), event(4), event(5));
   assert.deepEqual(seqs(seen), [1]);
-  const asked = await server.answer('topic.read', { events: span(2, 5).map((n) => event(n)), head: 5 });
+  const asked = await server.answer('topic.read', {
+    events: span(2, 5).map((n) => event(n)),
+    head: 5,
+  });
   assert.deepEqual(asked, { topic: TOPIC, after: 1, limit: 100 });
   await server.push(event(6));
   assert.deepEqual(seqs(seen), [1, 2, 3, 4, 5, 6]);
@@ -66,7 +72,10 @@ test('an announced gap is read, page by page, while live events go on', async ()
   );
   await server.answer('topic.read', { events: span(2, 101).map((n) => event(n)), head: 151 });
   await server.push(event(152));
-  const asked = await server.answer('topic.read', { events: span(102, 152).map((n) => event(n)), head: 152 });
+  const asked = await server.answer('topic.read', {
+    events: span(102, 152).map((n) => event(n)),
+    head: 152,
+  });
   assert.equal(asked.after, 101);
   assert.deepEqual(seqs(seen), span(1, 152));
   assert.equal(server.has('topic.read'), false);
@@ -100,7 +109,13 @@ test('a conversation that began while away is read from its start', async () => 
   await server.open();
   await server.drop();
   await clock.advance(1_000);
-  const joined = { topic: FEED, seq: 1, at: 1, event: 'conversation.joined', data: { conversation_id: TALK, kind: 'direct' } };
+  const joined = {
+    topic: FEED,
+    seq: 1,
+    at: 1,
+    event: 'conversation.joined',
+    data: { conversation_id: TALK, kind: 'direct' },
+  };
   await server.open({ events: [joined] });
   const asked = await server.answer('topic.read', { events: [event(1), event(2)], head: 2 });
   assert.equal(asked.after, 0);
@@ -128,7 +143,10 @@ test('subscriptions are made again after the last event seen', async () => {
   await server.drop();
   await clock.advance(1_000);
   const { cursors } = await server.open();
-  assert.equal(cursors.some(({ topic }) => topic === group), false);
+  assert.equal(
+    cursors.some(({ topic }) => topic === group),
+    false,
+  );
   assert.deepEqual(await server.answer('topic.subscribe', { head: 5 }), { topic: group, after: 4 });
   await server.push(event(5, {}, group));
   assert.deepEqual(seqs(seen, group), [4, 5]);

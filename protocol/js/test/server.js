@@ -169,5 +169,4 @@ export function event(seq, data = {}, topic = TOPIC) {
   return { topic, seq, at: seq, event: 'message.created', data: message };
 }
 
-export const span = (from, to) =>
-  Array.from({ length: to - from + 1 }, (_, index) => from + index);
+export const span = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
