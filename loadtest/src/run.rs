@@ -79,15 +79,6 @@ impl Run {
         held(&self.findings).add(place, fault);
     }
 
-    /// Notes the fault, if there is one; what was asked for, if there is none.
-    pub(crate) fn judge<T>(
-        &self,
-        place: &impl std::fmt::Display,
-        outcome: Result<T, Fault>,
-    ) -> Option<T> {
-        outcome.map_err(|fault| self.found(place, &fault)).ok()
-    }
-
     /// All findings so far.
     pub(crate) fn findings(&self) -> Findings {
         held(&self.findings).clone()

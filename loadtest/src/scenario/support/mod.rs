@@ -55,7 +55,9 @@ struct Office {
 
 impl Office {
     fn judge(&self, request: RequestId, outcome: Result<(), Fault>) {
-        self.run.judge(&format!("request {request}"), outcome);
+        if let Err(fault) = outcome {
+            self.run.found(&format_args!("request {request}"), &fault);
+        }
     }
 
     fn is_closed(&self) -> bool {
