@@ -40,6 +40,8 @@ const RATE_PER_PERSON: f64 = 0.5;
 /// Simulated people against a running Sanctuary server.
 #[derive(Parser)]
 #[command(name = "loadtest", version, arg_required_else_help = true)]
+#[command(after_help = "Ends with 0 when the oracle found nothing, 1 when it found something, \
+                        2 when the run could not begin.")]
 struct Cli {
     #[command(flatten)]
     common: Common,

@@ -16,6 +16,8 @@ use tokio::time::sleep;
 
 /// Between two looks at whether things came to rest.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// A server that is there and gives no reply at all for so long will not give one.
+const REPLY_PATIENCE: Duration = Duration::from_secs(15);
 /// Histories that are read at a time.
 const READERS: usize = 64;
 
@@ -40,23 +42,22 @@ pub(crate) async fn settle(run: &Run, people: &[Arc<Person>]) {
 /// Waits until all commands have their replies and all people are online, as long as there is
 /// progress.
 async fn answered(run: &Run, people: &[Arc<Person>]) {
-    let still = |person: &Arc<Person>| match person.link() {
-        Link::Open => person.unanswered() + usize::from(person.unanswered() > 0),
+    let left = |person: &Arc<Person>| match person.link() {
+        Link::Open => person.unanswered(),
         Link::Down => person.unanswered() + 1,
         Link::Gone(_) => 0,
     };
-    let patience = run.settings.give_up + run.settings.settle;
     let (mut least, mut progress) = (usize::MAX, Instant::now());
     loop {
-        let left = people.iter().map(still).sum();
-        if left == 0 {
+        let all = people.iter().map(left).sum();
+        if all == 0 {
             return;
         }
-        if left < least {
-            (least, progress) = (left, Instant::now());
+        if all < least {
+            (least, progress) = (all, Instant::now());
         }
         let all_online = people.iter().all(|person| person.is_open());
-        let patience = if all_online { run.settings.settle.max(patience / 2) } else { patience };
+        let patience = if all_online { REPLY_PATIENCE } else { run.settings.give_up };
         if progress.elapsed() > patience {
             break;
         }
