@@ -18,7 +18,11 @@ mod sqlite;
 
 pub(crate) use record::record;
 pub use record::{Cells, Corrupt, Field, PlainRecord, Value, VersionedRecord};
-pub use relay::{Following, RELAY_TIMER, Store};
+pub use relay::{
+    CARRIED_PARTITIONS_MAX, FOLLOWING_WAIT_MS, Following, GROUPS_AT_ONCE_MAX, LANES_MAX,
+    RELAY_AFTER_MS, RELAY_TIMER, Store, TURN_WAITERS_MAX, on_a_lane,
+};
+pub(crate) use sqlite::Raises;
 pub use sqlite::SqliteStore;
 
 use crate::error::Result;
@@ -35,6 +39,9 @@ pub const PARTITION_ROWS_MAX: usize = 100_000;
 pub const COMMIT_ROWS_MAX: usize = 2_000;
 /// Tries of a read-decide-commit loop before it is `busy`.
 pub const COMMIT_TRIES_MAX: u32 = 8;
+
+/// The kind of the rows of an outbox; no record has it.
+pub const OUTBOX: &str = "outbox";
 
 /// Counts the commits of a partition; 0 where there was none.
 pub type Version = u64;
@@ -201,7 +208,11 @@ impl OutKey {
 }
 
 /// Carries out effects; implemented in `dispatch.rs` and injected by `app.rs`. May be asked
-/// twice for the same key, and must do it once.
+/// twice for the same key, and must do it once. May decide on any partition, its own included:
+/// it does not wait for what follows from that (see [`on_a_lane`]).
+///
+/// An error means: try again. What follows in the same partition waits for it, so what can never
+/// be done is answered `Ok`, after a line in the log.
 pub trait Carry: Send + Sync {
     /// Does what an effect says.
     fn carry<'a>(
@@ -286,10 +297,18 @@ impl Partition {
         protocol::Format::MessagePack.encode(&(self.table, &self.key))
     }
 
-    /// From bytes that [`Partition::to_bytes`] made; `None` if the schema has no such table.
+    /// The same with a version: the subject of a relay timer.
+    pub(crate) fn to_bytes_at(&self, version: Version) -> Vec<u8> {
+        protocol::Format::MessagePack.encode(&(self.table, &self.key, version))
+    }
+
+    /// From bytes that [`Partition::to_bytes`] made, or the subject of a relay timer; `None` if
+    /// the schema has no such table.
     pub fn from_bytes(bytes: &[u8], schema: &crate::engine::schema::Schema) -> Option<Self> {
-        let (table, key): (String, Vec<Value>) =
-            protocol::Format::MessagePack.decode(bytes).ok()?;
+        #[derive(serde::Deserialize)]
+        struct Bytes(String, Vec<Value>, #[serde(default)] Version);
+
+        let Bytes(table, key, _) = protocol::Format::MessagePack.decode(bytes).ok()?;
         Some(Self { table: schema.table(&table)?.name, key })
     }
 }
