@@ -306,7 +306,13 @@ impl Partition {
     /// the schema has no such table.
     pub fn from_bytes(bytes: &[u8], schema: &crate::engine::schema::Schema) -> Option<Self> {
         #[derive(serde::Deserialize)]
-        struct Bytes(String, Vec<Value>, #[serde(default)] Version);
+        struct Bytes(
+            String,
+            Vec<Value>,
+            #[serde(default)]
+            #[expect(dead_code, reason = "it only keeps the timers of two commits apart")]
+            Version,
+        );
 
         let Bytes(table, key, _) = protocol::Format::MessagePack.decode(bytes).ok()?;
         Some(Self { table: schema.table(&table)?.name, key })
