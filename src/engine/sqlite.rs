@@ -189,7 +189,7 @@ impl Sqlite {
         work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
         let (reply, result) = oneshot::channel();
-        self.enqueue(lane, Box::new(Work { work, result: None, reply })).await?;
+        self.enqueue(lane, Box::new(Write { run: work, result: None, reply })).await?;
         result.await.unwrap_or_else(|_| Err(unavailable()))
     }
 
@@ -246,19 +246,19 @@ fn in_one_moment<T>(
     }
 }
 
-struct Work<F, T> {
-    work: F,
+struct Write<F, T> {
+    run: F,
     result: Option<T>,
     reply: oneshot::Sender<Result<T>>,
 }
 
-impl<F, T> Job for Work<F, T>
+impl<F, T> Job for Write<F, T>
 where
     F: FnMut(&Connection) -> rusqlite::Result<T> + Send,
     T: Send,
 {
     fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        self.result = Some((self.work)(connection)?);
+        self.result = Some((self.run)(connection)?);
         Ok(())
     }
 

@@ -12,35 +12,35 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What the clock of every engine under test shows at first.
-pub const START: i64 = 1_800_000_000_000;
+pub(crate) const START: i64 = 1_800_000_000_000;
 
 /// Where an engine keeps its things: it can be opened again, and by several at once.
-pub trait Home: Send + Sync {
+pub(crate) trait Home: Send + Sync {
     /// Another node on the same data.
     fn open(&self) -> Engine;
 }
 
 /// One node's engine.
-pub struct Engine {
-    pub log: Arc<dyn Log>,
-    pub store: Arc<dyn StoreEngine>,
-    pub timers: Arc<dyn Timers>,
+pub(crate) struct Engine {
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) store: Arc<dyn StoreEngine>,
+    pub(crate) timers: Arc<dyn Timers>,
     /// What was published.
-    pub bus: Arc<Probe>,
+    pub(crate) bus: Arc<Probe>,
     /// Stands still until it is moved; of this node only.
-    pub clock: Clock,
-    pub faults: Arc<dyn Breaks>,
+    pub(crate) clock: Clock,
+    pub(crate) faults: Arc<dyn Breaks>,
     /// `Err` while writes fail.
-    pub health: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    pub(crate) health: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// Ends it cleanly.
-    pub close: Box<dyn Fn() + Send + Sync>,
+    pub(crate) close: Box<dyn Fn() + Send + Sync>,
     /// Ends rows whose time is over; how many.
-    pub sweep: Box<dyn Fn() -> futures_util::future::BoxFuture<'static, u64> + Send + Sync>,
+    pub(crate) sweep: Box<dyn Fn() -> futures_util::future::BoxFuture<'static, u64> + Send + Sync>,
 }
 
 impl Engine {
     /// Records as features use them.
-    pub fn records(&self) -> Arc<Store> {
+    pub(crate) fn records(&self) -> Arc<Store> {
         Store::new(
             Arc::clone(&self.store),
             Arc::clone(&self.log),
@@ -51,7 +51,7 @@ impl Engine {
 }
 
 /// Breaking an engine while it runs.
-pub trait Breaks: Send + Sync {
+pub(crate) trait Breaks: Send + Sync {
     /// The next `n` commits fail, and nothing of them happens.
     fn refuse_commits(&self, n: u32);
     /// The next `n` commits happen and are reported as failed.
@@ -76,11 +76,11 @@ impl Breaks for Faults {
 
 /// A bus that remembers.
 #[derive(Default)]
-pub struct Probe(Mutex<Vec<Publication>>);
+pub(crate) struct Probe(Mutex<Vec<Publication>>);
 
 impl Probe {
     /// What was published since the last call.
-    pub fn take(&self) -> Vec<Publication> {
+    pub(crate) fn take(&self) -> Vec<Publication> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
@@ -94,21 +94,21 @@ impl Bus for Probe {
 }
 
 /// A data folder with an embedded store.
-pub struct Embedded {
+pub(crate) struct Embedded {
     folder: tempfile::TempDir,
 }
 
 impl Embedded {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    pub fn folder(&self) -> &std::path::Path {
+    pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
 
     /// The engine itself, with its faults.
-    pub fn sqlite(&self, clock: &Clock) -> (Arc<Sqlite>, Arc<Faults>) {
+    pub(crate) fn sqlite(&self, clock: &Clock) -> (Arc<Sqlite>, Arc<Faults>) {
         let faults = Arc::new(Faults::default());
         let engine = Sqlite::open_with(Options {
             folder: self.folder.path().to_owned(),
@@ -120,7 +120,7 @@ impl Embedded {
     }
 
     /// The same node, and the faults that only this engine knows.
-    pub fn open_with_faults(&self) -> (Engine, Arc<Faults>) {
+    pub(crate) fn open_with_faults(&self) -> (Engine, Arc<Faults>) {
         let clock = Clock::manual(START);
         let (sqlite, faults) = self.sqlite(&clock);
         let bus = Arc::new(Probe::default());
@@ -150,7 +150,7 @@ impl Home for Embedded {
 }
 
 /// The server's schema, and the tables of the suites.
-pub fn schema() -> Schema {
+pub(crate) fn schema() -> Schema {
     let tables = include_str!("engines.cql");
     Schema::embedded().clone().unwrap().with(&[("engines.cql", tables)]).unwrap()
 }

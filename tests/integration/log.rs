@@ -131,6 +131,7 @@ fn topic(n: u128) -> Topic {
     Topic::Conversation(protocol::ConversationId(Uuid::from_u128(n)))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "an append takes it so")]
 fn key(n: u128) -> Option<Key> {
     Some(Key::of_client(UserId(Uuid::from_u128(7)), ClientId(Uuid::from_u128(n))))
 }

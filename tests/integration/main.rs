@@ -1,4 +1,5 @@
-//! Everything that is tested through the public door of the library or the server.
+//! The integration tests: one binary, one module a subject.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
 
 mod engines;
 mod log;

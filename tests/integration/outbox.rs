@@ -334,7 +334,9 @@ async fn a_crash_after_carrying_changes_nothing(home: &dyn Home) {
 
 async fn two_nodes_that_relay_the_same_commit_do_it_once(home: &dyn Home) {
     crash_in_an_effect(home, |change| {
-        (10..20).for_each(|n| drop(change.event(feed(1), event(n))));
+        for n in 10..20 {
+            change.event(feed(1), event(n));
+        }
     })
     .await;
     let (one, two) = (node(home), node(home));
@@ -414,7 +416,9 @@ async fn older_versions_go_first(home: &dyn Home) {
                 .await
         }
     });
-    join_all(changes).await.into_iter().for_each(|changed| drop(changed.unwrap()));
+    for changed in join_all(changes).await {
+        changed.unwrap();
+    }
     assert_eq!(numbers(&node, feed(1)).await, (0..40).collect::<Vec<_>>());
 }
 

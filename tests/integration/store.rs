@@ -68,7 +68,7 @@ struct Thing {
     room: String,
     shelf: u32,
     placed_at: i64,
-    thing: Uuid,
+    id: Uuid,
     open: Option<bool>,
 }
 
@@ -77,7 +77,7 @@ impl PlainRecord for Thing {
     const COLUMNS: &'static [&'static str] = &["room", "shelf", "placed_at", "thing", "open"];
 
     fn into_cells(self) -> Cells {
-        let mut cells = on_shelf(self.placed_at, self.thing.as_u128());
+        let mut cells = on_shelf(self.placed_at, self.id.as_u128());
         cells.0.retain(|(name, _)| *name != "room" && *name != "shelf");
         cells.0.extend([
             ("room", Value::Text(self.room)),
@@ -92,7 +92,7 @@ impl PlainRecord for Thing {
             room: cells.field("room")?,
             shelf: cells.field("shelf")?,
             placed_at: cells.field("placed_at")?,
-            thing: cells.field("thing")?,
+            id: cells.field("thing")?,
             open: cells.field("open")?,
         })
     }
@@ -372,7 +372,7 @@ async fn typed_records_come_back(home: &dyn Home) {
         room: "hall".to_owned(),
         shelf: 1,
         placed_at,
-        thing: Uuid::from_u128(9),
+        id: Uuid::from_u128(9),
         open,
     };
     let things = vec![thing(1, None), thing(2, Some(true))];

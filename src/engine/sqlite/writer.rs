@@ -38,8 +38,8 @@ pub(super) struct Writer {
 }
 
 enum Failure {
-    /// The job at this place.
-    Job(usize, String),
+    /// One job's.
+    Job(String),
     /// Not the fault of any of them.
     Group(String),
 }
@@ -78,16 +78,14 @@ impl Writer {
         match self.attempt(&mut jobs, poisoned) {
             Ok(()) => self.tell(jobs),
             Err(Failure::Group(cause)) => self.fail(jobs, &cause),
-            Err(Failure::Job(place, cause)) if jobs.len() == 1 => {
-                self.fail_one(jobs, place, &cause)
-            }
+            Err(Failure::Job(cause)) if jobs.len() == 1 => fail_one(jobs, &cause),
             Err(Failure::Job(..)) => {
                 for (place, job) in jobs.into_iter().enumerate() {
                     let mut one = vec![job];
                     match self.attempt(&mut one, poisoned.filter(|p| *p == place).map(|_| 0)) {
                         Ok(()) => self.tell(one),
                         Err(Failure::Group(cause)) => self.fail(one, &cause),
-                        Err(Failure::Job(place, cause)) => self.fail_one(one, place, &cause),
+                        Err(Failure::Job(cause)) => fail_one(one, &cause),
                     }
                 }
             }
@@ -105,13 +103,13 @@ impl Writer {
         self.execute("BEGIN IMMEDIATE").map_err(group)?;
         for (place, job) in jobs.iter_mut().enumerate() {
             let written = if poisoned == Some(place) {
-                Err(Failure::Job(place, "a fault on purpose".to_owned()))
+                Err(Failure::Job("a fault on purpose".to_owned()))
             } else {
                 match catch_unwind(AssertUnwindSafe(|| job.write(&self.connection))) {
                     Ok(Ok(())) => Ok(()),
                     Ok(Err(error)) if error::is_of_the_disk(&error) => Err(group(error)),
-                    Ok(Err(error)) => Err(Failure::Job(place, error.to_string())),
-                    Err(_) => Err(Failure::Job(place, "a job panicked".to_owned())),
+                    Ok(Err(error)) => Err(Failure::Job(error.to_string())),
+                    Err(_) => Err(Failure::Job("a job panicked".to_owned())),
                 }
             };
             if written.is_err() {
@@ -168,15 +166,6 @@ impl Writer {
         }
     }
 
-    /// The others are well: this one asked for something that can't be.
-    fn fail_one(&self, jobs: Vec<Box<dyn Job>>, place: usize, cause: &str) {
-        metrics::counter!("sanctuary_store_refused_jobs_total").increment(1);
-        debug_assert_eq!((jobs.len(), place), (1, 0));
-        for job in jobs {
-            job.finish(Err(crate::error::internal(&cause)));
-        }
-    }
-
     /// Whether there is more.
     fn sweep(&mut self) -> bool {
         match sweep(&self.connection, &self.sweeps, self.clock.now()) {
@@ -197,6 +186,14 @@ impl Writer {
         if let Err(error) = set {
             tracing::warn!(%error, "the fault could not be set");
         }
+    }
+}
+
+/// The others are well: this one asked for something that can't be.
+fn fail_one(jobs: Vec<Box<dyn Job>>, cause: &str) {
+    metrics::counter!("sanctuary_store_refused_jobs_total").increment(1);
+    for job in jobs {
+        job.finish(Err(crate::error::internal(&cause)));
     }
 }
 

@@ -8,6 +8,7 @@ use crate::store::{Cells, Range, Value};
 use protocol::Millis;
 use rusqlite::types::ValueRef;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -130,7 +131,8 @@ impl TableSql {
             let prefix = self.clustering.get(..after.len());
             let prefix = prefix.ok_or_else(|| self.misused("a range is behind too long a key"))?;
             self.check(prefix, after)?;
-            sql += &format!(
+            let _ = write!(
+                sql,
                 " AND ({}) {} ({})",
                 quoted(names(prefix)),
                 if down { "<" } else { ">" },
@@ -139,7 +141,7 @@ impl TableSql {
         }
         sql += &live(self.ttl_ms.is_some());
         if !order.is_empty() {
-            sql += &format!(" ORDER BY {}", order.join(", "));
+            let _ = write!(sql, " ORDER BY {}", order.join(", "));
         }
         Ok(sql + " LIMIT ?")
     }
@@ -181,9 +183,10 @@ impl TableSql {
     }
 
     pub(super) fn regular(&self, name: &str) -> Result<()> {
-        match self.regular.iter().any(|column| column.name == name) {
-            true => Ok(()),
-            false => Err(self.misused(&format!("no column {name}"))),
+        if self.regular.iter().any(|column| column.name == name) {
+            Ok(())
+        } else {
+            Err(self.misused(&format!("no column {name}")))
         }
     }
 
