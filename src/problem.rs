@@ -99,7 +99,7 @@ fn members(detail: Option<Value>) -> Map<String, Value> {
 }
 
 /// What a handler of a route ends with.
-pub type Outcome<T> = std::result::Result<axum::Json<T>, Problem>;
+pub type Outcome<T> = Result<axum::Json<T>, Problem>;
 
 /// A JSON body.
 #[derive(Debug, Clone, Copy)]
@@ -116,12 +116,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             let error = Error::new(ErrorCode::Malformed, "The body must be application/json.");
             return Err(Problem::from(error).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(unreadable)?;
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| unreadable(&rejection))?;
         decode(&bytes).map(Self).map_err(Problem::from)
     }
 }
 
-fn unreadable(rejection: BytesRejection) -> Problem {
+fn unreadable(rejection: &BytesRejection) -> Problem {
     let error = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         Error::new(ErrorCode::TooLarge, "The body is larger than we take.")
     } else {

@@ -85,9 +85,9 @@ fn is_match(known: &str, etag: &str) -> bool {
 }
 
 fn etag_of(body: &[u8]) -> String {
-    let digest = Sha256::digest(body);
-    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{hex}\"")
+    let digest: [u8; 32] = Sha256::digest(body).into();
+    let start = digest.first_chunk().copied().map_or(0, u64::from_be_bytes);
+    format!("\"{start:016x}\"")
 }
 
 fn content_type(path: &str) -> &'static str {

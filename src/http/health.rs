@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// A check that takes longer is not well.
-pub const CHECK_TIMEOUT_MS: u64 = 2_000;
+const CHECK_TIMEOUT_MS: u64 = 2_000;
 
 /// One thing that must be well.
 pub struct Check {

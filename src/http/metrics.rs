@@ -1,7 +1,7 @@
 //! `/metrics`, in the text format of Prometheus. No label holds a name, an address or an id.
 
 use axum::http::header;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
 /// Bounds of histograms, in seconds: from a fast commit to a slow page.
@@ -25,12 +25,12 @@ impl Metrics {
         Self(PrometheusBuilder::new().build_recorder().handle())
     }
 
-    pub(super) async fn render(self) -> impl IntoResponse {
+    pub(super) fn render(&self) -> Response {
         if let Some(bytes) = resident_bytes() {
             metrics::gauge!("process_resident_memory_bytes").set(bytes);
         }
         self.0.run_upkeep();
-        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], self.0.render())
+        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], self.0.render()).into_response()
     }
 }
 

@@ -44,7 +44,7 @@ pub fn router(parts: Parts) -> Router {
     let own = Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(move || health::ready(Arc::clone(&checks))))
-        .route("/metrics", get(move || parts.metrics.clone().render()))
+        .route("/metrics", get(async move || parts.metrics.render()))
         .merge(console::routes());
     parts
         .routes

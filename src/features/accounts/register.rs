@@ -46,10 +46,8 @@ impl Accounts {
         if let Some(username) = &username {
             self.hold_username(user_id, username).await?;
         }
-        let status = match self.settings.verify_email {
-            true => Status::PendingVerification,
-            false => Status::Active,
-        };
+        let status =
+            if self.settings.verify_email { Status::PendingVerification } else { Status::Active };
         let new = NewAccount {
             user_id,
             email,
