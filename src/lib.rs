@@ -8,6 +8,7 @@ pub mod config;
 pub mod engine;
 pub mod error;
 pub mod features;
+pub mod http;
 pub mod hub;
 pub mod id;
 pub mod log;

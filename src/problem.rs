@@ -10,6 +10,7 @@ use protocol::{Error, ErrorCode, Format};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 /// `Content-Type` of a problem document.
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -21,7 +22,8 @@ pub struct Problem {
     error: Error,
 }
 
-/// A problem document. `info` is the protocol's `detail`: that word is taken here.
+/// A problem document. What the protocol has in `detail` (`field` of an `invalid`, …) are members
+/// of the document itself (RFC 9457 §3.2): that word is taken here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Document {
     /// `urn:sanctuary:error:` and the code.
@@ -40,9 +42,9 @@ pub struct Document {
     /// Not before this many milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
-    /// More: `field` of an `invalid`, …
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub info: Option<serde_json::Value>,
+    /// More.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 impl Problem {
@@ -78,7 +80,7 @@ impl IntoResponse for Problem {
             code: error.code,
             retryable: error.retryable,
             retry_after_ms: error.retry_after_ms,
-            info: error.detail,
+            more: members(error.detail),
         };
         let body = Format::Json.encode(&document);
         let mut response = (status, body).into_response();
@@ -87,8 +89,17 @@ impl IntoResponse for Problem {
     }
 }
 
+/// The detail's own members, but for names that a problem document uses itself.
+fn members(detail: Option<Value>) -> Map<String, Value> {
+    const TAKEN: [&str; 8] =
+        ["type", "title", "status", "detail", "instance", "code", "retryable", "retry_after_ms"];
+    let Some(Value::Object(mut members)) = detail else { return Map::new() };
+    members.retain(|name, _| !TAKEN.contains(&name.as_str()));
+    members
+}
+
 /// What a handler of a route ends with.
-pub type Outcome<T> = std::result::Result<axum::Json<T>, Problem>;
+pub type Outcome<T> = Result<axum::Json<T>, Problem>;
 
 /// A JSON body.
 #[derive(Debug, Clone, Copy)]
@@ -105,12 +116,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             let error = Error::new(ErrorCode::Malformed, "The body must be application/json.");
             return Err(Problem::from(error).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(unreadable)?;
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| unreadable(&rejection))?;
         decode(&bytes).map(Self).map_err(Problem::from)
     }
 }
 
-fn unreadable(rejection: BytesRejection) -> Problem {
+fn unreadable(rejection: &BytesRejection) -> Problem {
     let error = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         Error::new(ErrorCode::TooLarge, "The body is larger than we take.")
     } else {

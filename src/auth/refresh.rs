@@ -16,8 +16,10 @@ use uuid::Uuid;
 const VERSION: u8 = 1;
 /// Bytes of the tag.
 const TAG_BYTES: usize = 16;
-/// Bytes of a token before base64.
+/// Bytes of a token before base64: a multiple of three, so that base64 has one form of it.
 const TOKEN_BYTES: usize = 1 + 16 + 16 + 32 + TAG_BYTES;
+/// The same in base64.
+const TOKEN_CHARS: usize = TOKEN_BYTES / 3 * 4;
 
 /// Makes and reads refresh tokens.
 pub struct RefreshTokens {
@@ -64,8 +66,7 @@ impl RefreshTokens {
 
     /// From a client; `None` if it is not one of ours.
     pub fn read(&self, token: &str) -> Option<RefreshSecret> {
-        // The encoder pads nothing, so a length has one token form.
-        if token.len() != TOKEN_BYTES.div_ceil(3) * 4 - (3 - TOKEN_BYTES % 3) % 3 {
+        if token.len() != TOKEN_CHARS {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;

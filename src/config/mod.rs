@@ -197,10 +197,11 @@ impl Settings {
 
 /// The table of all settings in Markdown, as it stands in the README.
 pub fn markdown() -> String {
-    let mut text = String::from("| key | default | allowed | what |\n|---|---|---|---|\n");
-    for Setting { key, default, about, allowed } in TABLE {
+    let line = |setting: &Setting| {
+        let Setting { key, default, about, allowed } = setting;
         let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
-        text.push_str(&format!("| `{key}` | {default} | {allowed} |{about} |\n"));
-    }
-    text
+        format!("| `{key}` | {default} | {allowed} |{about} |\n")
+    };
+    let head = "| key | default | allowed | what |\n|---|---|---|---|\n".to_owned();
+    std::iter::once(head).chain(TABLE.iter().map(line)).collect()
 }

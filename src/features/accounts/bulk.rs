@@ -43,15 +43,12 @@ impl Accounts {
                 let ours =
                     |login: &LoginRow| login.refresh_hash.is_none() && login.revoked_at.is_none();
                 let mut change = Change::new();
-                let login_id = match snapshot.all::<LoginRow>()?.into_iter().find(ours) {
-                    Some(login) => login.login_id,
-                    None => {
-                        make_room(&mut change, snapshot)?;
-                        let login_id = crate::id::fresh();
-                        change.write(login_row(login_id, now));
-                        login_id
-                    }
-                };
+                let known = snapshot.all::<LoginRow>()?.into_iter().find(ours);
+                let login_id = known.as_ref().map_or_else(crate::id::fresh, |row| row.login_id);
+                if known.is_none() {
+                    make_room(&mut change, snapshot)?;
+                    change.write(login_row(login_id, now));
+                }
                 Ok((change, (login_id, account.roles())))
             })
             .await?;
@@ -62,7 +59,7 @@ impl Accounts {
     pub async fn create_people(&self, wanted: NewPeople) -> Result<Vec<(UserId, String)>> {
         let prefix = match wanted.prefix {
             Some(prefix) => prefix,
-            None => crate::id::random::<4>()?.iter().map(|byte| format!("{byte:02x}")).collect(),
+            None => format!("{:08x}", u32::from_be_bytes(crate::id::random()?)),
         };
         let roles = Roles::new([Role::Member].into_iter().chain(wanted.role));
         stream::iter(1..=wanted.count)

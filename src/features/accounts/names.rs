@@ -40,12 +40,6 @@ impl Names {
         self.lock().keep(user_id, Remembered { name, at: now });
     }
 
-    pub(super) fn forget(&self, user_id: UserId) {
-        let mut both = self.lock();
-        both.young.remove(&user_id);
-        both.old.remove(&user_id);
-    }
-
     fn lock(&self) -> MutexGuard<'_, Generations> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -70,13 +64,11 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_remembered_for_a_while_and_forgotten_on_demand() {
+    fn a_name_is_remembered_for_a_while() {
         let names = Names::default();
         names.put(user(1), "Anna".into(), 0);
         assert_eq!(names.get(user(1), NAME_AGE_MAX_MS - 1).as_deref(), Some("Anna"));
         assert_eq!(names.get(user(1), NAME_AGE_MAX_MS), None);
-        names.forget(user(1));
-        assert_eq!(names.get(user(1), 0), None);
     }
 
     #[test]

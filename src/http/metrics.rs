@@ -1,0 +1,63 @@
+//! `/metrics`, in the text format of Prometheus. No label holds a name, an address or an id.
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+
+/// Bounds of histograms, in seconds: from a fast commit to a slow page.
+const BUCKETS_S: [f64; 12] =
+    [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+/// What was counted.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// Makes this the process's recorder. Once.
+    pub fn install() -> Result<Self, BuildError> {
+        let handle = PrometheusBuilder::new().set_buckets(&BUCKETS_S)?.install_recorder()?;
+        describe();
+        Ok(Self(handle))
+    }
+
+    /// A recorder that hears nothing, for tests.
+    pub fn detached() -> Self {
+        Self(PrometheusBuilder::new().build_recorder().handle())
+    }
+
+    pub(super) fn render(&self) -> Response {
+        if let Some(bytes) = resident_bytes() {
+            metrics::gauge!("process_resident_memory_bytes").set(bytes);
+        }
+        self.0.run_upkeep();
+        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], self.0.render()).into_response()
+    }
+}
+
+fn describe() {
+    metrics::describe_gauge!(
+        "process_resident_memory_bytes",
+        metrics::Unit::Bytes,
+        "Memory of this process that is in RAM"
+    );
+    metrics::describe_counter!(
+        "sanctuary_logins_total",
+        "Logins by password, by outcome (good, wrong)"
+    );
+    metrics::describe_counter!(
+        "sanctuary_logins_throttled_total",
+        "Logins and registrations refused for their rate"
+    );
+    metrics::describe_counter!(
+        "sanctuary_refresh_tokens_reused_total",
+        "Logins ended because a refresh token was used twice"
+    );
+}
+
+/// From `/proc`; other systems have their own ways, and none here.
+fn resident_bytes() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u32 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(f64::from(kib) * 1_024.0)
+}

@@ -1,0 +1,245 @@
+//! A server's accounts and HTTP edge on a store of their own, without sockets.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use protocol::accounts::Tokens;
+use protocol::close::CloseCode;
+use protocol::{ErrorCode, Event, LoginId, Topic, UserId};
+use sanctuary::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
+use sanctuary::bus::{Bus, Notice, Publication};
+use sanctuary::clock::Clock;
+use sanctuary::config::Settings;
+use sanctuary::engine::sqlite::Sqlite;
+use sanctuary::error::Result;
+use sanctuary::features::accounts::{self, ACCOUNT_CREATE, AccountSettings, Accounts};
+use sanctuary::http::{Check, Metrics};
+use sanctuary::log::{Log, Span, SqliteLog};
+use sanctuary::problem::Document;
+use sanctuary::store::{Carry, OutKey, SqliteStore, Store};
+use sanctuary::timers::SqliteTimers;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use tower::ServiceExt as _;
+
+/// When tests begin.
+pub(crate) const START_AT: i64 = 1_790_000_000_000;
+/// A password that fits.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// A closed socket: whose, of which login, why.
+pub(crate) type Closed = (UserId, Option<LoginId>, CloseCode);
+
+/// See the module.
+pub(crate) struct Door {
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) clock: Clock,
+    pub(crate) carrying: Arc<Carrying>,
+    log: Arc<SqliteLog>,
+    closed: Arc<Mutex<Vec<Closed>>>,
+    router: Router,
+}
+
+/// Carries effects to accounts, unless told to fail.
+#[derive(Default)]
+pub(crate) struct Carrying {
+    accounts: OnceLock<Arc<Accounts>>,
+    pub(crate) fails: AtomicBool,
+}
+
+impl Carry for Carrying {
+    fn carry<'a>(
+        &'a self,
+        key: &'a OutKey,
+        effect: &'a str,
+        body: &'a [u8],
+    ) -> futures_util::future::BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            assert_eq!(effect, ACCOUNT_CREATE);
+            if self.fails.load(Ordering::SeqCst) {
+                return Err(sanctuary::error::unavailable());
+            }
+            self.accounts.get().unwrap().carry(key, body).await
+        })
+    }
+}
+
+/// Nobody listens.
+struct Silence;
+
+impl Bus for Silence {
+    fn publish_blocking(&self, _: Vec<Publication>) {}
+    fn notify(&self, _: Notice) {}
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body of a good one.
+    #[track_caller]
+    pub(crate) fn good<T: DeserializeOwned>(&self) -> T {
+        assert_eq!(self.status, StatusCode::OK, "{}", String::from_utf8_lossy(&self.body));
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The problem of one that is not.
+    #[track_caller]
+    pub(crate) fn problem(&self) -> Document {
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json");
+        let document: Document = serde_json::from_slice(&self.body).unwrap();
+        assert_eq!(document.status, self.status.as_u16());
+        document
+    }
+
+    /// The code of one that is not.
+    #[track_caller]
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.problem().code
+    }
+
+    /// Code and field of one that is not.
+    #[track_caller]
+    pub(crate) fn code_and_field(&self) -> (ErrorCode, Option<String>) {
+        let problem = self.problem();
+        let field = problem.more.get("field").and_then(Value::as_str).map(str::to_owned);
+        (problem.code, field)
+    }
+}
+
+/// The settings' defaults without rates.
+pub(crate) fn settings() -> AccountSettings {
+    let settings = Settings { limits: false, ..Settings::defaults().unwrap() };
+    AccountSettings::from(&settings)
+}
+
+impl Door {
+    /// On a folder.
+    pub(crate) async fn open(folder: &Path) -> Self {
+        Self::open_with(folder, settings(), Clock::manual(START_AT), Vec::new()).await
+    }
+
+    pub(crate) async fn open_with(
+        folder: &Path,
+        settings: AccountSettings,
+        clock: Clock,
+        checks: Vec<Check>,
+    ) -> Self {
+        let engine = Sqlite::open(folder, clock.clone()).unwrap();
+        let log = Arc::new(SqliteLog::new(Arc::clone(&engine), Arc::new(Silence)));
+        let timers = Arc::new(SqliteTimers::new(Arc::clone(&engine)));
+        let rows = Arc::new(SqliteStore::new(engine));
+        let store = Store::new(rows, Arc::clone(&log) as Arc<dyn Log>, timers, clock.clone());
+        let carrying = Arc::new(Carrying::default());
+        store.carry_with(Arc::clone(&carrying) as Arc<dyn Carry>);
+
+        let master = MasterKey::open(&folder.join("master.key")).unwrap();
+        let keys = KeyRing::open(Arc::clone(&store), &master, clock.clone()).await.unwrap();
+        let tokens = Arc::new(AccessTokens::new(Arc::clone(&keys), clock.clone()));
+        let closed = Arc::new(Mutex::new(Vec::new()));
+        let closing = Arc::clone(&closed);
+        let accounts = Accounts::new(accounts::Parts {
+            store: Arc::clone(&store),
+            tokens: Arc::clone(&tokens),
+            master: &master,
+            passwords: Passwords::new().unwrap(),
+            close: Arc::new(move |user, login, code| {
+                closing.lock().unwrap().push((user, login, code));
+            }),
+            clock: clock.clone(),
+            settings,
+        });
+        let _ = carrying.accounts.set(Arc::clone(&accounts));
+        let facts = Arc::clone(&accounts) as Arc<dyn sanctuary::auth::AccountFacts>;
+        let authenticator = Authenticator::new(tokens, facts);
+        let router = sanctuary::http::router(sanctuary::http::Parts {
+            routes: vec![Arc::clone(&accounts).routes()],
+            authenticator: Arc::clone(&authenticator),
+            checks,
+            metrics: Metrics::detached(),
+        });
+        Self { accounts, authenticator, keys, store, clock, carrying, log, closed, router }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    pub(crate) async fn post_as(&self, path: &str, token: &str) -> Answer {
+        let request = Request::post(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn get_as(&self, path: &str, token: &str) -> Answer {
+        let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Makes a person; the tokens of their first login.
+    pub(crate) async fn register(&self, name: &str) -> Tokens {
+        let email = format!("{name}@example.org");
+        let person = json!({ "email": email, "password": PASSWORD, "name": name });
+        self.post("/v1/auth/register", person).await.good()
+    }
+
+    pub(crate) async fn try_login(&self, email: &str, password: &str) -> Answer {
+        self.post("/v1/auth/login", json!({ "email": email, "password": password })).await
+    }
+
+    pub(crate) async fn login(&self, name: &str) -> Tokens {
+        self.try_login(&format!("{name}@example.org"), PASSWORD).await.good()
+    }
+
+    pub(crate) async fn try_refresh(&self, token: &str) -> Answer {
+        self.post("/v1/auth/refresh", json!({ "refresh_token": token })).await
+    }
+
+    /// The login that an access token belongs to.
+    pub(crate) async fn login_of(&self, tokens: &Tokens) -> LoginId {
+        self.authenticator.authenticate(&tokens.access_token).await.unwrap().login_id
+    }
+
+    /// What `GET /v1/me` says to a token: 200, or the code.
+    pub(crate) async fn entry(&self, tokens: &Tokens) -> std::result::Result<(), ErrorCode> {
+        let answer = self.get_as("/v1/me", &tokens.access_token).await;
+        if answer.status == StatusCode::OK { Ok(()) } else { Err(answer.code()) }
+    }
+
+    /// Sockets that were closed since this was last asked.
+    pub(crate) fn closed(&self) -> Vec<Closed> {
+        std::mem::take(&mut *self.closed.lock().unwrap())
+    }
+
+    /// A person's feed.
+    pub(crate) async fn feed(&self, user: UserId) -> Vec<Event> {
+        let topic = Topic::User(user);
+        let page = self.log.read(topic, Span::After(0), 100, 1 << 20).await.unwrap();
+        page.entries
+            .iter()
+            .map(|entry| sanctuary::log::decode(topic, entry).unwrap().body)
+            .collect()
+    }
+}
