@@ -107,17 +107,31 @@ impl Authenticator {
     /// Who holds a token, if it is good and its login too.
     pub async fn authenticate(&self, token: &str) -> std::result::Result<Caller, Denied> {
         let bearer = self.tokens.verify(token).await?;
-        let facts = self.accounts.facts(bearer.user_id, bearer.login_id).await;
+        let facts = self.facts(bearer.user_id, bearer.login_id).await?;
+        Ok(Caller {
+            user_id: bearer.user_id,
+            login_id: bearer.login_id,
+            name: facts.name,
+            roles: facts.roles,
+            token_expires_at: bearer.expires_at,
+            lane: Arc::default(),
+        })
+    }
+
+    /// Whether someone who was let in still would be.
+    pub async fn still_good(&self, caller: &Caller) -> std::result::Result<(), Denied> {
+        self.facts(caller.user_id, caller.login_id).await.map(|_| ())
+    }
+
+    async fn facts(
+        &self,
+        user_id: UserId,
+        login_id: LoginId,
+    ) -> std::result::Result<Facts, Denied> {
+        let facts = self.accounts.facts(user_id, login_id).await;
         let facts = facts.map_err(Denied::Unknown)?.ok_or(Denied::Revoked)?;
         match facts.standing {
-            Standing::Good => Ok(Caller {
-                user_id: bearer.user_id,
-                login_id: bearer.login_id,
-                name: facts.name,
-                roles: facts.roles,
-                token_expires_at: bearer.expires_at,
-                lane: Arc::default(),
-            }),
+            Standing::Good => Ok(facts),
             Standing::Ended => Err(Denied::Revoked),
             Standing::Suspended => Err(Denied::Suspended),
         }

@@ -125,8 +125,10 @@ settings! {
     people_stranger_requests: bool = "people.stranger_requests", "off";
     /// Open connections of one person on a node.
     connections_per_person_max: u32 = "connections.per_person_max", "20", 1 to 10_000;
-    /// Commands of one connection, on average over ten seconds.
-    commands_per_connection_per_s: u32 = "rates.commands_per_connection_per_s", "50", 1 to 100_000;
+    /// Commands of one person, on average over ten seconds.
+    commands_per_person_per_s: u32 = "rates.commands_per_person_per_s", "50", 1 to 100_000;
+    /// Messages, posts and requests of one person, on average over ten seconds.
+    writes_per_person_per_s: u32 = "rates.writes_per_person_per_s", "10", 1 to 100_000;
     /// Logins tried for one account.
     logins_per_account_per_min: u32 = "rates.logins_per_account_per_min", "10", 1 to 100_000;
     /// Logins tried from one address.

@@ -14,6 +14,11 @@ use std::sync::LazyLock;
 const FILES: &[(&str, &str)] = &[
     ("log.cql", include_str!("../../schema/log.cql")),
     ("timers.cql", include_str!("../../schema/timers.cql")),
+    ("presence.cql", include_str!("../../schema/presence.cql")),
+    ("accounts.cql", include_str!("../../schema/accounts.cql")),
+    ("groups.cql", include_str!("../../schema/groups.cql")),
+    ("conversations.cql", include_str!("../../schema/conversations.cql")),
+    ("support.cql", include_str!("../../schema/support.cql")),
 ];
 
 /// How a table is written. Law 1 of the CQL engine: conditionally or not, never both.

@@ -3,3 +3,6 @@
 //! may call those before it, and reaches those behind it by an effect.
 
 pub mod accounts;
+pub mod conversations;
+pub mod groups;
+pub mod support;

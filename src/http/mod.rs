@@ -4,6 +4,7 @@
 //! health, metrics and the page. Does not know what a route does. The accept loop, the upgrade to
 //! a socket and TLS are [`crate::ws`]'s; it leaves the peer's address as `ConnectInfo`.
 
+pub mod commands;
 mod console;
 mod health;
 mod metrics;

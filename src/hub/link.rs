@@ -166,6 +166,22 @@ impl Link {
         }
     }
 
+    /// Channels it listens to, its person's own left out.
+    pub fn subscriptions(&self) -> usize {
+        let inner = self.lock();
+        inner.places.iter().filter(|place| !matches!(place.channel, Channel::User(_))).count()
+    }
+
+    /// Whether it listens to a channel.
+    pub fn listens_to(&self, channel: Channel) -> bool {
+        self.lock().places.iter().any(|place| place.channel == channel)
+    }
+
+    /// The connection is gone.
+    pub fn has_ended(&self) -> bool {
+        self.lock().ended
+    }
+
     /// In the background only durable pushes are sent.
     pub fn set_foreground(&self, on: bool) {
         self.change(|inner| {

@@ -1,0 +1,134 @@
+//! A conversation as one of its members sees it.
+
+use super::rows::{self, ARCHIVED, InboxRow, MUTED, SettingRow};
+use super::{Conversations, ahead, number, state_at};
+use crate::error::Result;
+use crate::log::{self, Head, OwnedHead, Span};
+use protocol::conversations::{Conversation, Conversations as Page, List};
+use protocol::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
+use protocol::{ConversationId, Error, Topic, UserId};
+
+use super::model::State;
+
+impl Conversations {
+    pub(super) async fn view(
+        &self,
+        user: UserId,
+        id: ConversationId,
+        head: &OwnedHead,
+        state: &State,
+    ) -> Result<Conversation> {
+        let inbox = rows::inbox_row(&self.store, user, id).await?;
+        let settings = rows::settings_of(&self.store, user, id).await?;
+        self.seen_by(user, head, state, &inbox, &settings).await
+    }
+
+    async fn seen_by(
+        &self,
+        user: UserId,
+        head: &OwnedHead,
+        state: &State,
+        inbox: &InboxRow,
+        settings: &[SettingRow],
+    ) -> Result<Conversation> {
+        let topic = Topic::Conversation(inbox.conversation_id);
+        let page = self.log.read(topic, Span::Newest, 1, 0).await?;
+        let last = page.entries.last().map(|entry| log::decode(topic, entry)).transpose()?;
+        let present: Vec<UserId> = state.present().collect();
+        let unread = state.others(user).saturating_sub(inbox.read_others.unwrap_or(0));
+        let setting = |name| settings.iter().find(|row| row.setting == name).map(|row| row.value);
+        Ok(Conversation {
+            id: inbox.conversation_id,
+            kind: state.kind,
+            subject_id: state.subject_id,
+            members: self.accounts.people_of(&present).await?,
+            closed: state.closed,
+            head_seq: head.seq,
+            // With nothing of others unread the mark is at the end: one's own messages count
+            // as read.
+            read_seq: if unread == 0 { head.seq } else { inbox.read_seq.unwrap_or(0) },
+            unread,
+            active_at: head.at,
+            last,
+            muted_until: setting(MUTED).and_then(|until| ahead(until, self.clock.now())),
+            archived: is_archived(state, settings),
+        })
+    }
+
+    /// A page of a person's conversations, newest activity first. Heads come from the log, so
+    /// an inbox hint that is too high shows nothing false.
+    pub(super) async fn page(&self, user: UserId, list: &List) -> Result<Page> {
+        let limit = limit(list.limit)?;
+        let after = list.after.as_deref().map(Place::parse).transpose()?;
+        let mut inbox = rows::inbox(&self.store, user).await?;
+        inbox.sort_by_key(|row| std::cmp::Reverse(Place::of(row)));
+        inbox.retain(|row| after.is_none_or(|after| Place::of(row) < after));
+        let settings = rows::settings(&self.store, user).await?;
+
+        let mut items = Vec::new();
+        let mut rest = inbox.into_iter();
+        let mut last = None;
+        while items.len() < limit {
+            let chunk: Vec<InboxRow> = rest.by_ref().take(limit - items.len()).collect();
+            if chunk.is_empty() {
+                return Ok(Page { items, next: None });
+            }
+            let topics = chunk.iter().map(|row| Topic::Conversation(row.conversation_id)).collect();
+            let heads = self.log.heads(topics).await?;
+            for (row, head) in chunk.iter().zip(&heads) {
+                last = Some(Place::of(row));
+                let Some(state) = state_at(Head { seq: head.seq, state: &head.state })? else {
+                    continue;
+                };
+                let own: Vec<SettingRow> = settings
+                    .iter()
+                    .filter(|setting| setting.conversation_id == row.conversation_id)
+                    .cloned()
+                    .collect();
+                let wanted = state.is_member(user)
+                    && list.kind.is_none_or(|kind| kind == state.kind)
+                    && list.archived.unwrap_or(false) == is_archived(&state, &own);
+                if wanted {
+                    items.push(self.seen_by(user, head, &state, row, &own).await?);
+                }
+            }
+        }
+        let more = rest.next().is_some();
+        Ok(Page { items, next: last.filter(|_| more).map(|place| place.to_string()) })
+    }
+}
+
+/// Archived until a newer message comes.
+fn is_archived(state: &State, settings: &[SettingRow]) -> bool {
+    settings.iter().any(|row| row.setting == ARCHIVED && number(state.messages) <= row.value)
+}
+
+fn limit(wanted: Option<u32>) -> Result<usize> {
+    match wanted.unwrap_or(PAGE_ITEMS_DEFAULT) {
+        limit @ 1..=PAGE_ITEMS_MAX => Ok(limit as usize),
+        _ => Err(Error::invalid("limit", format!("A page has 1 to {PAGE_ITEMS_MAX} items."))),
+    }
+}
+
+/// Where a conversation stands in the list: by time, then by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place(i64, ConversationId);
+
+impl Place {
+    fn of(row: &InboxRow) -> Self {
+        Self(row.head_at.unwrap_or(0), row.conversation_id)
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let parsed = text
+            .split_once('.')
+            .and_then(|(at, id)| Some(Self(at.parse().ok()?, id.parse().ok()?)));
+        parsed.ok_or_else(|| Error::invalid("after", "This is not a place in the list."))
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
+}

@@ -1,0 +1,166 @@
+//! Rows of `schema/groups.cql`; the only file that names its tables.
+
+use super::model::Standing;
+use crate::error::{Result, internal};
+use crate::store::{
+    Partition, PlainRecord, Range, Snapshot, Store, Value, VersionedRecord, record,
+};
+use protocol::groups::{Joining, Role};
+use protocol::{GroupId, UserId};
+use uuid::Uuid;
+
+/// The one partition of the directory.
+const SHELF: i64 = 0;
+
+record! {
+    /// See the schema.
+    pub(super) struct GroupRow in "groups" {
+        group_id: GroupId,
+        name: String,
+        description: String,
+        owner_id: UserId,
+        joining: String,
+        created_at: i64,
+    }
+}
+
+record! {
+    /// See the schema.
+    pub(super) struct DirectoryRow in "group_directory" {
+        shelf: i64,
+        group_id: GroupId,
+    }
+}
+
+record! {
+    /// See the schema.
+    pub(super) struct MembershipRow in "memberships", kind "membership", item item: Uuid {
+        role: String,
+        status: String,
+        since_at: i64,
+    }
+}
+
+record! {
+    /// See the schema.
+    pub(super) struct GroupOfUserRow in "groups_of_user" {
+        user_id: UserId,
+        group_id: GroupId,
+        role: String,
+    }
+}
+
+record! {
+    /// See the schema.
+    pub(super) struct MemberOfGroupRow in "members_of_group" {
+        group_id: GroupId,
+        user_id: UserId,
+        role: String,
+    }
+}
+
+pub(super) fn role_word(role: Role) -> String {
+    match role {
+        Role::Owner => "owner",
+        Role::Member => "member",
+    }
+    .to_owned()
+}
+
+pub(super) fn role(word: &str) -> Result<Role> {
+    match word {
+        "owner" => Ok(Role::Owner),
+        "member" => Ok(Role::Member),
+        other => Err(internal(&format_args!("no role is named {other:?}"))),
+    }
+}
+
+pub(super) fn joining_word(joining: Joining) -> String {
+    match joining {
+        Joining::Open => "open".to_owned(),
+    }
+}
+
+pub(super) fn joining(word: &str) -> Result<Joining> {
+    match word {
+        "open" => Ok(Joining::Open),
+        other => Err(internal(&format_args!("no way of joining is named {other:?}"))),
+    }
+}
+
+pub(super) fn membership(group: GroupId, user: UserId) -> Partition {
+    Partition::new(MembershipRow::TABLE, [Value::Uuid(group.0), Value::Uuid(user.0)])
+}
+
+pub(super) fn standing(snapshot: &Snapshot) -> Result<Standing> {
+    match snapshot.one::<MembershipRow>()? {
+        None => Ok(Standing::Stranger),
+        Some(row) if row.status == "active" => Ok(Standing::In(role(&row.role)?)),
+        Some(_) => Ok(Standing::Left),
+    }
+}
+
+pub(super) fn membership_row(next: Standing, since_at: i64) -> MembershipRow {
+    let (role, status) = match next {
+        Standing::In(role) => (role, "active"),
+        Standing::Left | Standing::Stranger => (Role::Member, "left"),
+    };
+    MembershipRow { item: Uuid::nil(), role: role_word(role), status: status.to_owned(), since_at }
+}
+
+pub(super) async fn group(store: &Store, id: GroupId) -> Result<Option<GroupRow>> {
+    store.get(vec![Value::Uuid(id.0)]).await
+}
+
+pub(super) async fn put_group(store: &Store, row: GroupRow) -> Result<()> {
+    let directory = DirectoryRow { shelf: SHELF, group_id: row.group_id };
+    store.put(vec![row]).await?;
+    store.put(vec![directory]).await
+}
+
+pub(super) async fn directory(
+    store: &Store,
+    after: Option<GroupId>,
+    limit: u32,
+) -> Result<Vec<GroupId>> {
+    let range = Range {
+        partition: vec![Value::Int(SHELF)],
+        after: after.map(|id| vec![Value::Uuid(id.0)]),
+        descending: false,
+        limit,
+    };
+    Ok(store.list::<DirectoryRow>(range).await?.into_iter().map(|row| row.group_id).collect())
+}
+
+pub(super) async fn groups_of(
+    store: &Store,
+    user: UserId,
+    after: Option<GroupId>,
+    limit: u32,
+) -> Result<Vec<GroupId>> {
+    let range = Range {
+        partition: vec![Value::Uuid(user.0)],
+        after: after.map(|id| vec![Value::Uuid(id.0)]),
+        descending: false,
+        limit,
+    };
+    Ok(store.list::<GroupOfUserRow>(range).await?.into_iter().map(|row| row.group_id).collect())
+}
+
+/// Brings both projections in line with the membership.
+pub(super) async fn project(
+    store: &Store,
+    group_id: GroupId,
+    user_id: UserId,
+    standing: Standing,
+) -> Result<()> {
+    if let Standing::In(role) = standing {
+        let role = role_word(role);
+        store.put(vec![GroupOfUserRow { user_id, group_id, role: role.clone() }]).await?;
+        store.put(vec![MemberOfGroupRow { group_id, user_id, role }]).await
+    } else {
+        let (group, user) = (Value::Uuid(group_id.0), Value::Uuid(user_id.0));
+        store.remove::<GroupOfUserRow>(vec![vec![user.clone(), group.clone()]]).await?;
+        store.remove::<MemberOfGroupRow>(vec![vec![group, user]]).await
+    }
+}

@@ -1,0 +1,494 @@
+//! One desk on this node: its partition cached, decisions in the order they come, several in a
+//! commit. Another node may decide as well: the version tells, and everything is decided again.
+
+use super::effects::{ENDED, Ended, HUSH, LEAVE, Leave, TALK};
+use super::model::{Coach, Desk, Happening, Input, Request};
+use super::rows;
+use crate::bus::{Bus, Channel, Class, Notice};
+use crate::clock::Clock;
+use crate::error::{Result, busy, not_found, unavailable};
+use crate::features::conversations::{Conversations, Ensure};
+use crate::store::{COMMIT_TRIES_MAX, Change, CommitError, Following, Snapshot, Store, Version};
+use crate::timers::{Timer, Timers};
+use protocol::conversations::Kind;
+use protocol::limits::BOARD_REQUESTS_MAX;
+use protocol::support::{
+    self, Board, BoardCoach, Cancelled, Claimed, Closed, CoachAway, DeskChange, DeskChanged,
+    Position, Queued, Requeued,
+};
+use protocol::{DeskId, Millis, Push, RequestId, Signal, Topic, UserId};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Decisions that wait for a desk; one more is `busy`.
+const QUEUE_INPUTS_MAX: usize = 4 * 1024;
+/// Decisions that share a commit.
+const COMMIT_INPUTS_MAX: usize = 64;
+/// A desk that was read longer ago is read again before it is shown.
+const CACHE_TRUSTED_MS: Millis = 1_000;
+/// Those who wait hear of their position at most this often.
+const POSITION_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The kind of the timer that ends a coach's grace. Subject: desk id, coach id.
+pub(crate) const GRACE_TIMER: &str = "coach_grace";
+
+/// The way to a desk.
+#[derive(Clone)]
+pub(super) struct DeskHandle(mpsc::Sender<Job>);
+
+type Answer = Result<Option<Found>>;
+type Reply = oneshot::Sender<Answer>;
+
+enum Job {
+    Apply(Box<Input>, Reply),
+    Look(oneshot::Sender<Result<Look>>),
+}
+
+/// A request as it is after a decision.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) request: support::Request,
+    pub(super) position: Option<u32>,
+}
+
+/// A desk as it is.
+pub(super) struct Look {
+    pub(super) desk: Arc<Desk>,
+    pub(super) version: Version,
+}
+
+/// What a desk needs of the rest.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub(super) store: Arc<Store>,
+    pub(super) timers: Arc<dyn Timers>,
+    pub(super) bus: Arc<dyn Bus>,
+    pub(super) clock: Clock,
+}
+
+struct Cached {
+    desk: Arc<Desk>,
+    /// The partition's version and outbox; the rows are in `desk`.
+    snapshot: Snapshot,
+    read_at: Millis,
+}
+
+struct Actor {
+    id: DeskId,
+    parts: Parts,
+    cached: Option<Cached>,
+    told: HashMap<RequestId, u32>,
+    moved: bool,
+}
+
+impl DeskHandle {
+    /// A desk's task. It ends when the last handle is dropped.
+    pub(super) fn start(id: DeskId, parts: Parts) -> Self {
+        let (sender, jobs) = mpsc::channel(QUEUE_INPUTS_MAX);
+        let actor = Actor { id, parts, cached: None, told: HashMap::new(), moved: false };
+        tokio::spawn(actor.run(jobs));
+        Self(sender)
+    }
+
+    /// Decides. Returns once the decision is durable and what follows from it was done.
+    pub(super) async fn apply(&self, input: Input) -> Result<Option<Found>> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Job::Apply(Box::new(input), reply), answer).await
+    }
+
+    /// The desk as it is.
+    pub(super) async fn look(&self) -> Result<Look> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Job::Look(reply), answer).await
+    }
+
+    async fn ask<T>(&self, job: Job, answer: oneshot::Receiver<Result<T>>) -> Result<T> {
+        self.0.try_send(job).map_err(|_| busy())?;
+        answer.await.map_err(|_| unavailable())?
+    }
+}
+
+impl Actor {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut positions = tokio::time::interval(POSITION_INTERVAL);
+        positions.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut batch = Vec::new();
+        loop {
+            tokio::select! {
+                count = jobs.recv_many(&mut batch, COMMIT_INPUTS_MAX) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.handle(std::mem::take(&mut batch)).await;
+                }
+                _ = positions.tick(), if self.moved => self.tell_positions(),
+            }
+        }
+    }
+
+    async fn handle(&mut self, jobs: Vec<Job>) {
+        let mut inputs = Vec::new();
+        let mut looks = Vec::new();
+        for job in jobs {
+            match job {
+                Job::Apply(input, reply) => inputs.push((*input, reply)),
+                Job::Look(reply) => looks.push(reply),
+            }
+        }
+        if !inputs.is_empty() {
+            self.decide(inputs).await;
+        }
+        for reply in looks {
+            let trusted_from = self.parts.clock.now() - CACHE_TRUSTED_MS;
+            let look = self.current(trusted_from).await.map(|cached| Look {
+                desk: Arc::clone(&cached.desk),
+                version: cached.snapshot.version,
+            });
+            let _ = reply.send(look);
+        }
+    }
+
+    /// The cached desk, read again if it was read before `trusted_from`.
+    async fn current(&mut self, trusted_from: Millis) -> Result<&mut Cached> {
+        let cached = match self.cached.take().filter(|cached| cached.read_at >= trusted_from) {
+            Some(cached) => cached,
+            None => {
+                let read_at = self.parts.clock.now();
+                let mut snapshot = self.parts.store.load(rows::desk_partition(self.id)).await?;
+                let desk = rows::desk(self.id, &snapshot)?.ok_or_else(|| not_found("desk"))?;
+                snapshot.rows = Vec::new();
+                Cached { desk: Arc::new(desk), snapshot, read_at }
+            }
+        };
+        Ok(self.cached.insert(cached))
+    }
+
+    /// Decides, and answers once what follows from it was carried out; the desk goes on with the
+    /// next decisions meanwhile.
+    async fn decide(&mut self, asked: Vec<(Input, Reply)>) {
+        let (inputs, replies): (Vec<Input>, Vec<Reply>) = asked.into_iter().unzip();
+        let mut outcome = Err(busy());
+        for _ in 0..COMMIT_TRIES_MAX {
+            match self.attempt(&inputs).await {
+                Err(CommitError::Conflict) => {}
+                Err(CommitError::Failed(error)) => {
+                    outcome = Err(error);
+                    break;
+                }
+                Ok(answers) => {
+                    outcome = Ok(answers);
+                    break;
+                }
+            }
+        }
+        match outcome {
+            Ok((answers, following)) => {
+                tokio::spawn(async move {
+                    if let Some(following) = following {
+                        following.done().await;
+                    }
+                    for (reply, answer) in replies.into_iter().zip(answers) {
+                        let _ = reply.send(answer);
+                    }
+                });
+            }
+            Err(error) => {
+                for reply in replies {
+                    let _ = reply.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// Decides all inputs on the desk as it is, and commits once. The cache is put back only
+    /// when the store and it are known to agree.
+    async fn attempt(
+        &mut self,
+        inputs: &[Input],
+    ) -> std::result::Result<(Vec<Answer>, Option<Following>), CommitError> {
+        let now = self.parts.clock.now();
+        self.current(Millis::MIN).await?;
+        let Some(mut cached) = self.cached.take() else { return Err(unavailable().into()) };
+        let before = Arc::clone(&cached.desk);
+        let mut desk = Desk::clone(&before);
+        let mut happened = Vec::new();
+        let mut answers = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            answers.push(match desk.apply(input, now) {
+                Ok(happenings) => {
+                    happened.extend(happenings);
+                    Ok(found(&desk, input))
+                }
+                Err(refusal) => Err(refusal.into()),
+            });
+        }
+        let mut following = None;
+        if !happened.is_empty() {
+            let timers = timers(self.id, &happened);
+            if !timers.is_empty() {
+                self.parts.timers.set(timers).await?;
+            }
+            let change = change(&before, &desk, &happened);
+            following = Some(self.parts.store.commit(&mut cached.snapshot, change).await?);
+            cached.desk = Arc::new(desk);
+            cached.read_at = now;
+            self.moved = true;
+            self.tell(&before, &cached, &happened);
+        }
+        self.cached = Some(cached);
+        Ok((answers, following))
+    }
+
+    /// Signals after a commit: the board, and members whose coach dropped or came back.
+    fn tell(&self, before: &Desk, cached: &Cached, happened: &[Happening]) {
+        let mut changes = Vec::new();
+        for happening in happened {
+            match happening {
+                Happening::Queued(request)
+                | Happening::Claimed(request)
+                | Happening::Requeued { request, .. }
+                | Happening::Closed(request)
+                | Happening::Cancelled(request) => {
+                    changes.push(DeskChange::Request(Box::new(wire(&cached.desk, request))));
+                }
+                Happening::CoachChanged(coach) => {
+                    let coach = cached.desk.coaches.get(coach);
+                    changes.extend(
+                        coach.map(|coach| DeskChange::Coach(on_board(&cached.desk, coach))),
+                    );
+                }
+                Happening::Forgotten(_) => {}
+                Happening::CoachAway { requests, until, .. } => {
+                    self.tell_away(requests, Some(*until));
+                }
+                Happening::CoachReturned { requests, .. } => self.tell_away(requests, None),
+            }
+        }
+        // Also without changes: a version without a signal would look like a loss.
+        let changed = DeskChanged { version: cached.snapshot.version, changes };
+        self.parts.bus.notify(Notice {
+            audience: vec![Channel::Desk(before.id)],
+            except: None,
+            class: Class::Signal,
+            push: Push::signal(Some(Topic::Desk(before.id)), changed),
+        });
+    }
+
+    fn tell_away(&self, requests: &[Request], grace_until: Option<Millis>) {
+        for request in requests {
+            let away = CoachAway { request_id: request.id, grace_until };
+            self.tell_member(request.member.id, away);
+        }
+    }
+
+    fn tell_member(&self, member: UserId, signal: impl Into<Signal>) {
+        self.parts.bus.notify(Notice {
+            audience: vec![Channel::User(member)],
+            except: None,
+            class: Class::Coalescing,
+            push: Push::signal(Some(Topic::User(member)), signal),
+        });
+    }
+
+    fn tell_positions(&mut self) {
+        self.moved = false;
+        let Some(cached) = &self.cached else { return };
+        let mut now = HashMap::new();
+        for (index, request) in cached.desk.queue().into_iter().enumerate() {
+            let position = u32::try_from(index + 1).unwrap_or(u32::MAX);
+            now.insert(request.id, position);
+            if self.told.get(&request.id) != Some(&position) {
+                let signal = Position { request_id: request.id, position, wait: None };
+                self.tell_member(request.member.id, signal);
+            }
+        }
+        self.told = now;
+    }
+}
+
+/// Deadlines are set before the commit that needs them.
+fn timers(desk: DeskId, happened: &[Happening]) -> Vec<Timer> {
+    let timer = |happening: &Happening| match happening {
+        Happening::CoachAway { coach, until, .. } => Some(Timer {
+            due_at: *until,
+            kind: GRACE_TIMER.to_owned(),
+            subject: [desk.as_bytes().as_slice(), coach.as_bytes()].concat(),
+        }),
+        _ => None,
+    };
+    happened.iter().filter_map(timer).collect()
+}
+
+/// What is written, and what follows from it. Each happening is a group of its own: within it
+/// things follow in order, and what a person hears comes last.
+fn change(before: &Desk, after: &Desk, happened: &[Happening]) -> Change {
+    let mut change = Change::new();
+    let mut requests = BTreeSet::new();
+    let mut coaches = BTreeSet::new();
+    for happening in happened {
+        change.group();
+        match happening {
+            Happening::Queued(request) => {
+                requests.insert(request.id);
+                let event =
+                    Queued { request: wire(after, request), conversation_id: talk(request) };
+                change.event(Topic::User(request.member.id), event);
+            }
+            Happening::Claimed(request) => {
+                requests.insert(request.id);
+                let Some(coach) = &request.coach else { continue };
+                change.effect(
+                    TALK,
+                    &Ensure {
+                        conversation_id: talk(request),
+                        kind: Kind::Support,
+                        subject_id: request.id.0,
+                        member: request.member.id,
+                        first_words: request.first_words.clone(),
+                        helper: coach.id,
+                    },
+                );
+                let event =
+                    Claimed { request: wire(after, request), conversation_id: talk(request) };
+                tell_both(&mut change, request, coach.id, &event);
+            }
+            Happening::Requeued { request, from } => {
+                requests.insert(request.id);
+                change.effect(LEAVE, &Leave { conversation_id: talk(request), coach: from.id });
+                let event =
+                    Requeued { request: wire(after, request), conversation_id: talk(request) };
+                tell_both(&mut change, request, from.id, &event);
+            }
+            Happening::Closed(request) | Happening::Cancelled(request) => {
+                requests.insert(request.id);
+                change.effect(HUSH, &talk(request));
+                change.effect(ENDED, &Ended { desk_id: after.id, request: request.clone() });
+                let request_now = wire(after, request);
+                match &request.coach {
+                    Some(coach) => {
+                        let event = Closed { request: request_now, conversation_id: talk(request) };
+                        tell_both(&mut change, request, coach.id, &event);
+                    }
+                    None => {
+                        let event =
+                            Cancelled { request: request_now, conversation_id: talk(request) };
+                        change.event(Topic::User(request.member.id), event);
+                    }
+                }
+            }
+            Happening::Forgotten(id) => {
+                requests.insert(*id);
+            }
+            Happening::CoachChanged(coach)
+            | Happening::CoachAway { coach, .. }
+            | Happening::CoachReturned { coach, .. } => {
+                coaches.insert(*coach);
+            }
+        }
+    }
+    for id in requests {
+        match after.requests.get(&id) {
+            Some(request) => {
+                change.write(rows::request_row(request));
+            }
+            None if before.requests.contains_key(&id) => {
+                change.delete::<rows::RequestRow>(id);
+            }
+            // Came and was forgotten within this commit.
+            None => {}
+        }
+    }
+    for coach in coaches.iter().filter_map(|id| after.coaches.get(id)) {
+        change.write(rows::coach_row(coach));
+    }
+    change
+}
+
+fn tell_both<E: Clone + Into<protocol::Event>>(
+    change: &mut Change,
+    request: &Request,
+    coach: UserId,
+    event: &E,
+) {
+    change.event(Topic::User(request.member.id), event.clone());
+    change.event(Topic::User(coach), event.clone());
+}
+
+/// Where they talk.
+fn talk(request: &Request) -> protocol::ConversationId {
+    Conversations::support_id(request.id)
+}
+
+fn found(desk: &Desk, input: &Input) -> Option<Found> {
+    let id = match input {
+        Input::Enqueue(new) => new.id,
+        Input::Cancel { request, .. }
+        | Input::Claim { request, .. }
+        | Input::Close { request, .. } => *request,
+        Input::SetCoach { .. }
+        | Input::CoachGone { .. }
+        | Input::CoachBack { .. }
+        | Input::GraceOver { .. }
+        | Input::Forget { .. } => return None,
+    };
+    let request = desk.requests.get(&id)?;
+    Some(Found { request: wire(desk, request), position: desk.position(id) })
+}
+
+/// A request as people see it.
+pub(super) fn wire(desk: &Desk, request: &Request) -> support::Request {
+    let coach = request.coach.as_ref().and_then(|coach| desk.coaches.get(&coach.id));
+    support::Request {
+        id: request.id,
+        desk_id: desk.id,
+        member: request.member.clone(),
+        subject: request.subject.clone(),
+        expertise: request.expertise.clone(),
+        state: request.state.wire(),
+        coach: request.coach.clone(),
+        conversation_id: talk(request),
+        created_at: request.created_at,
+        claimed_at: request.claimed_at,
+        ended_at: request.ended_at,
+        grace_until: coach.filter(|_| request.state.is_open()).and_then(|coach| coach.grace_until),
+        summary: request.summary.clone(),
+    }
+}
+
+fn on_board(desk: &Desk, coach: &Coach) -> BoardCoach {
+    BoardCoach {
+        coach: coach.person.clone(),
+        available: coach.choices.available,
+        capacity: coach.choices.capacity,
+        load: desk.load(coach.person.id),
+    }
+}
+
+/// The board, as one coach sees it: own people first.
+pub(super) fn board(look: &Look, coach: UserId) -> Board {
+    let desk = &look.desk;
+    let queue = desk.queue();
+    let mut active: Vec<&Request> = desk
+        .requests
+        .values()
+        .filter(|request| request.state == super::model::State::Active)
+        .collect();
+    active.sort_by_key(|request| {
+        let own = request.coach.as_ref().is_some_and(|owner| owner.id == coach);
+        (!own, request.claimed_at, request.id)
+    });
+    let total = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let shown = |requests: &[&Request]| {
+        requests.iter().take(BOARD_REQUESTS_MAX).map(|request| wire(desk, request)).collect()
+    };
+    Board {
+        version: look.version,
+        waiting: shown(&queue),
+        waiting_total: total(queue.len()),
+        active: shown(&active),
+        active_total: total(active.len()),
+        coaches: desk.coaches.values().map(|coach| on_board(desk, coach)).collect(),
+    }
+}

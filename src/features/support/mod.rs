@@ -1,0 +1,179 @@
+//! Support: members in need of a word, and the coaches who answer.
+//!
+//! A desk is one partition: its queue, everyone being answered and its coaches' load are decided
+//! in one commit, whoever else decides at the same time. A member's open request is another
+//! partition; what is asked there reaches the desk as an effect, so a request that was
+//! acknowledged is never forgotten. Knows nothing of sockets: it is told when a coach's last
+//! session is gone, and when one is back.
+
+mod commands;
+mod desk;
+mod effects;
+mod model;
+mod rows;
+
+pub(crate) use desk::GRACE_TIMER;
+pub(crate) use effects::{ENDED, ENQUEUE, HUSH, LEAVE, TALK};
+
+use crate::auth::{Caller, Role};
+use crate::bus::Bus;
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::features::accounts::Accounts;
+use crate::features::conversations::Conversations;
+use crate::hub::Hub;
+use crate::rights::Visible;
+use crate::store::{Change, Store};
+use crate::timers::Timers;
+use dashmap::DashMap;
+use desk::{DeskHandle, Parts};
+use model::{Choices, Desk, Input};
+use protocol::limits::COACH_GRACE_MS;
+use protocol::{DeskId, UserId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The desk that is there from the start.
+const GENERAL: &str = "general";
+
+/// See the module.
+pub struct Support {
+    store: Arc<Store>,
+    accounts: Arc<Accounts>,
+    conversations: Arc<Conversations>,
+    hub: Arc<Hub>,
+    clock: Clock,
+    parts: Parts,
+    desks: DashMap<DeskId, DeskHandle>,
+}
+
+impl Support {
+    /// Over the store, timers and bus, with the features before it.
+    pub fn new(
+        store: Arc<Store>,
+        timers: Arc<dyn Timers>,
+        bus: Arc<dyn Bus>,
+        hub: Arc<Hub>,
+        accounts: Arc<Accounts>,
+        conversations: Arc<Conversations>,
+        clock: Clock,
+    ) -> Arc<Self> {
+        let parts = Parts { store: Arc::clone(&store), timers, bus, clock: clock.clone() };
+        Arc::new(Self { store, accounts, conversations, hub, clock, parts, desks: DashMap::new() })
+    }
+
+    /// Makes the desk `general`, once, and gives every coach who was answering when the node
+    /// went down the time to come back.
+    pub async fn start(&self) -> Result<()> {
+        let general = crate::id::derived("desk", &[GENERAL.as_bytes()]);
+        self.make_desk(general, GENERAL.to_owned(), Vec::new()).await?;
+        for id in rows::desk_ids(&self.store).await? {
+            let desk = self.desk(id).look().await?.desk;
+            for &coach in desk.coaches.keys().filter(|&&coach| desk.load(coach) > 0) {
+                self.gone(id, coach).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A coach's last session is gone.
+    pub async fn coach_gone(&self, coach: UserId) -> Result<()> {
+        for id in rows::desk_ids(&self.store).await? {
+            self.gone(id, coach).await?;
+        }
+        Ok(())
+    }
+
+    /// A coach has a session again.
+    pub async fn coach_back(&self, coach: UserId) -> Result<()> {
+        for id in rows::desk_ids(&self.store).await? {
+            self.desk(id).apply(Input::CoachBack { coach }).await?;
+        }
+        Ok(())
+    }
+
+    /// Fires [`GRACE_TIMER`]: back or not, the desk decides.
+    pub(crate) async fn grace_over(&self, subject: &[u8]) -> Result<()> {
+        let Some((desk, coach)) = subject.split_at_checked(16) else { return Ok(()) };
+        let (Ok(desk), Ok(coach)) = (uuid::Uuid::from_slice(desk), uuid::Uuid::from_slice(coach))
+        else {
+            return Ok(());
+        };
+        let coach = UserId(coach);
+        let input = if self.is_here(coach) {
+            Input::CoachBack { coach }
+        } else {
+            Input::GraceOver { coach }
+        };
+        self.desk(DeskId(desk)).apply(input).await.map(|_| ())
+    }
+
+    /// What of a desk's board a person may see: all of it, for coaches who serve there.
+    pub async fn visible(&self, caller: &Caller, id: DeskId) -> Result<Option<Visible>> {
+        if !caller.roles.has(Role::Coach) && !caller.roles.has(Role::Admin) {
+            return Ok(None);
+        }
+        if !rows::desk_ids(&self.store).await?.contains(&id) {
+            return Ok(None);
+        }
+        let serves = caller.roles.has(Role::Admin) || self.serves(caller.user_id, id).await?;
+        Ok(serves.then_some(Visible::ALL))
+    }
+
+    /// Being told late must not undo what is true by now.
+    async fn gone(&self, desk: DeskId, coach: UserId) -> Result<()> {
+        if !self.is_here(coach) {
+            let until = self.clock.now() + COACH_GRACE_MS;
+            self.desk(desk).apply(Input::CoachGone { coach, until }).await?;
+        }
+        Ok(())
+    }
+
+    fn is_here(&self, user: UserId) -> bool {
+        !self.hub.links_of(user).is_empty()
+    }
+
+    async fn serves(&self, coach: UserId, id: DeskId) -> Result<bool> {
+        let look = self.desk(id).look().await?;
+        match look.desk.coaches.get(&coach) {
+            Some(known) => Ok(known.choices.serves),
+            None => Ok(self.choices(coach).await?.serves),
+        }
+    }
+
+    /// What a coach chose for all desks.
+    async fn choices(&self, coach: UserId) -> Result<Choices> {
+        let settings = rows::settings(&self.store, coach).await?;
+        Ok(settings.map_or(Choices::default(), |row| Choices {
+            available: row.available,
+            capacity: row.capacity,
+            serves: !row.chosen,
+        }))
+    }
+
+    fn desk(&self, id: DeskId) -> DeskHandle {
+        let start = || DeskHandle::start(id, self.parts.clone());
+        self.desks.entry(id).or_insert_with(start).clone()
+    }
+
+    async fn make_desk(&self, id: DeskId, name: String, topics: Vec<String>) -> Result<()> {
+        let desk = Desk {
+            id,
+            name,
+            topics,
+            open: true,
+            requests: BTreeMap::new(),
+            coaches: BTreeMap::new(),
+        };
+        self.store
+            .decide(rows::desk_partition(id), |snapshot| {
+                let mut change = Change::new();
+                if rows::desk(id, snapshot)?.is_none() {
+                    change.write(rows::desk_row(&desk));
+                }
+                Ok((change, ()))
+            })
+            .await?;
+        rows::put_desk_in_directory(&self.store, id).await
+    }
+}

@@ -1,0 +1,103 @@
+//! The `topic.*` commands.
+
+use super::Sessions;
+use crate::auth::Caller;
+use crate::bus::Channel;
+use crate::error::{Result, not_found};
+use crate::hub::{Link, Replay};
+use crate::log::{self, Page as LogPage, Span};
+use crate::rights::Visible;
+use protocol::limits::{PAGE_BYTES_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, SUBSCRIPTIONS_MAX};
+use protocol::session::Done;
+use protocol::topics::{Page, Read, Subscribe, Subscribed, Unsubscribe};
+use protocol::{Error, ErrorCode, Seq, Topic};
+use std::sync::Arc;
+
+impl Sessions {
+    async fn visible(&self, caller: &Caller, topic: Topic) -> Result<Visible> {
+        self.rights.visible(caller, topic).await?.ok_or_else(|| not_found("topic"))
+    }
+
+    /// `topic.subscribe`
+    pub async fn subscribe(
+        &self,
+        link: &Arc<Link>,
+        caller: &Caller,
+        subscribe: Subscribe,
+    ) -> Result<Subscribed> {
+        let Subscribe { topic, after } = subscribe;
+        self.visible(caller, topic).await?;
+        if let Some(channel) = channel(topic) {
+            if link.subscriptions() >= SUBSCRIPTIONS_MAX && !link.listens_to(channel) {
+                let message =
+                    format!("At most {SUBSCRIPTIONS_MAX} topics can be followed at once.");
+                return Err(Error::new(ErrorCode::Full, message));
+            }
+            self.hub.subscribe(link, channel);
+        }
+        // Asked again, now that it would be delivered: what was revoked in between was revoked
+        // from a connection that did not listen yet.
+        let visible = match self.visible(caller, topic).await {
+            Ok(visible) => visible,
+            Err(error) => {
+                self.stop(link, topic);
+                return Err(error);
+            }
+        };
+        let head = self.log.heads(vec![topic]).await?.pop().unwrap_or_default().seq;
+        let head = head.min(visible.until.unwrap_or(Seq::MAX));
+        let after = after.map_or(head, |after| if after > head { 0 } else { after });
+        link.follow(topic, Replay { after, until: head, then: head });
+        Ok(Subscribed { head })
+    }
+
+    /// `topic.unsubscribe`
+    pub fn unsubscribe(&self, link: &Arc<Link>, unsubscribe: Unsubscribe) -> Done {
+        self.stop(link, unsubscribe.topic);
+        Done {}
+    }
+
+    fn stop(&self, link: &Arc<Link>, topic: Topic) {
+        // One's own feed and one's conversations are always on.
+        if let Some(channel) = channel(topic) {
+            self.hub.unsubscribe(link, channel);
+            link.unfollow(topic);
+        }
+    }
+
+    /// `topic.read`
+    pub async fn read(&self, caller: &Caller, read: Read) -> Result<Page> {
+        let Read { topic, after, before, limit } = read;
+        let limit = match limit.unwrap_or(PAGE_ITEMS_DEFAULT) {
+            limit @ 1..=PAGE_ITEMS_MAX => limit,
+            _ => {
+                let message = format!("A page has 1 to {PAGE_ITEMS_MAX} events.");
+                return Err(Error::invalid("limit", message));
+            }
+        };
+        let visible = self.visible(caller, topic).await?;
+        let end = visible.until.map_or(Seq::MAX, |until| until + 1);
+        let span = match (after, before) {
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid("before", "Either after or before, please."));
+            }
+            (Some(after), None) => Span::After(after.max(visible.from - 1)),
+            (None, Some(before)) => Span::Before(before.min(end)),
+            (None, None) if end == Seq::MAX => Span::Newest,
+            (None, None) => Span::Before(end),
+        };
+        let LogPage { entries, head } = self.log.read(topic, span, limit, PAGE_BYTES_MAX).await?;
+        let events = entries.iter().filter(|entry| visible.contains(entry.seq));
+        let events = events.map(|entry| log::decode(topic, entry)).collect::<Result<_>>()?;
+        Ok(Page::new(events, head.min(visible.until.unwrap_or(Seq::MAX))))
+    }
+}
+
+/// The channel that a subscription listens to; `None` for what is always on.
+fn channel(topic: Topic) -> Option<Channel> {
+    match topic {
+        Topic::Group(id) => Some(Channel::Group(id)),
+        Topic::Desk(id) => Some(Channel::Desk(id)),
+        Topic::User(_) | Topic::Conversation(_) => None,
+    }
+}
