@@ -18,8 +18,9 @@ use futures_util::task::AtomicWaker;
 use protocol::close::CloseCode;
 use protocol::session::Expiring;
 use protocol::{Format, Millis, Push, Seq, SessionId, Signal, Topic};
+use std::cell::Cell;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use tokio::io::AsyncWrite;
@@ -31,6 +32,11 @@ const REPLAY_LOW_WATER_BYTES: usize = 32 * 1024;
 /// The key of control frames of which only the newest matters.
 const PONG: u64 = 1;
 const PING: u64 = 2;
+
+thread_local! {
+    /// The link whose command this thread is polling, by address, and the command.
+    static RUNNING: Cell<(usize, Owner)> = const { Cell::new((0, 0)) };
+}
 
 /// What `session.open` told of a connection.
 #[derive(Debug, Clone)]
@@ -65,8 +71,6 @@ pub struct Link {
     woken: AtomicBool,
     /// Tick of the wheel at which the client was last heard.
     heard: AtomicU32,
-    /// The command whose future is being polled, plus one; 0 for none.
-    running: AtomicU64,
     task: AtomicWaker,
     pace: Arc<Pace>,
     inner: Mutex<Inner>,
@@ -93,6 +97,8 @@ pub(super) struct Inner {
     /// The reply to `session.open` is queued: pushes may follow.
     pub(super) open: bool,
     background: bool,
+    /// A command closes its connection, and is to be answered first.
+    closes: Option<(Owner, CloseCode)>,
     /// The close frame is queued: nothing comes after it.
     pub(super) closed: Option<CloseCode>,
     /// The connection is gone.
@@ -121,6 +127,11 @@ pub(super) struct Offered {
     pub(super) frames: u32,
 }
 
+/// A command as an owner.
+fn owner_of(id: u32) -> Owner {
+    u64::from(id) + 1
+}
+
 impl Link {
     pub(super) fn new(pace: Arc<Pace>, format: Format) -> Arc<Self> {
         Arc::new(Self {
@@ -128,7 +139,6 @@ impl Link {
             format,
             woken: AtomicBool::new(false),
             heard: AtomicU32::new(0),
-            running: AtomicU64::new(0),
             task: AtomicWaker::new(),
             pace,
             inner: Mutex::default(),
@@ -221,9 +231,14 @@ impl Link {
         self.task.wake();
     }
 
-    /// Closes after what is queued was written. The first close wins.
+    /// Closes after what is queued was written. The first close wins. A command that closes
+    /// its own connection is answered first.
     pub fn close(&self, code: CloseCode) {
-        self.change(|inner| inner.close(code));
+        let owner = self.owner();
+        self.change(|inner| match owner {
+            Some(owner) => inner.close_after(owner, code),
+            None => inner.close(code),
+        });
         self.task.wake();
     }
 
@@ -253,18 +268,23 @@ impl Link {
         result
     }
 
+    /// The command of this connection that is being polled by this thread.
     fn owner(&self) -> Option<Owner> {
-        match self.running.load(Ordering::Relaxed) {
-            0 => None,
-            running => Some(running),
-        }
+        let (link, owner) = RUNNING.get();
+        (link == self.address()).then_some(owner)
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     /// Queues events of a channel. The caller wakes the task, once for all.
     pub(super) fn offer(&self, run: &Run<'_>, channel: Channel) -> Offered {
         let tag = signal::tag(channel);
-        let (frames, work) = self.change(|inner| inner.offer(run, self.format, tag));
-        self.offered(frames, work)
+        self.change(|inner| {
+            let (frames, work) = inner.offer(run, self.format, tag);
+            self.offered(frames, work)
+        })
     }
 
     /// Queues a signal of a channel. The caller wakes the task.
@@ -276,10 +296,13 @@ impl Link {
     ) -> Offered {
         let mut entry = signal::entry(signal.push, class, signal.frame(self.format));
         entry.channel = signal::tag(channel);
-        let queued = self.change(|inner| inner.push_signal(entry));
-        self.offered(u32::from(queued), queued)
+        self.change(|inner| {
+            let queued = inner.push_signal(entry);
+            self.offered(u32::from(queued), queued)
+        })
     }
 
+    /// Under the lock: a link that ends must not be waited for.
     fn offered(&self, frames: u32, work: bool) -> Offered {
         Offered { wake: work && !self.woken.swap(true, Ordering::SeqCst), frames }
     }
@@ -318,9 +341,12 @@ impl Link {
         }
     }
 
-    /// Which command is being polled: what it follows waits for its reply.
-    pub(crate) fn set_running(&self, id: Option<u32>) {
-        self.running.store(id.map_or(0, |id| u64::from(id) + 1), Ordering::Relaxed);
+    /// Polls a command: what it follows or closes waits for its reply.
+    pub(crate) fn running<R>(&self, id: u32, poll: impl FnOnce() -> R) -> R {
+        let before = RUNNING.replace((self.address(), owner_of(id)));
+        let result = poll();
+        RUNNING.set(before);
+        result
     }
 
     /// Queues the reply of a command, and lets begin what waited for it.
@@ -331,16 +357,14 @@ impl Link {
             }
             // Replies are never refused: the edge stops reading instead.
             let _ = inner.outbox.push(Entry::reply(reply));
-            if let Some(id) = id
-                && inner.open
-            {
-                inner.release(u64::from(id) + 1);
+            if let Some(id) = id {
+                inner.release(owner_of(id));
             }
         });
     }
 
     /// Queues the reply of the command that opened the session. Pushes may follow now.
-    pub(crate) fn opened(&self, reply: Bytes) {
+    pub(crate) fn opened(&self, id: u32, reply: Bytes) {
         self.change(|inner| {
             if inner.closed.is_some() {
                 return;
@@ -348,6 +372,7 @@ impl Link {
             let _ = inner.outbox.push(Entry::reply(reply));
             inner.open = true;
             inner.background = inner.session.as_ref().is_some_and(|s| !s.foreground);
+            inner.release(owner_of(id));
             inner.release(OPENING);
             for entry in std::mem::take(&mut inner.early) {
                 inner.push_signal(entry);
@@ -478,6 +503,10 @@ impl Link {
             lot: self.lot(),
             token_expires_at: inner.session.as_ref().map(|s| s.caller.token_expires_at),
         };
+        if let Some((_, code)) = inner.closes {
+            // The command that wanted it has not ended since.
+            inner.close(code);
+        }
         let (due, next) = inner.pulse.visit(tick, now, tempo, seen);
         inner.pulse.arrange(next);
         drop(inner);
@@ -519,7 +548,14 @@ impl Inner {
         if self.open { running } else { Some(running.unwrap_or(OPENING)) }
     }
 
+    /// The reply of a command is queued.
     fn release(&mut self, owner: Owner) {
+        if let Some((_, code)) = self.closes.filter(|(theirs, _)| *theirs == owner) {
+            return self.close(code);
+        }
+        if !self.open {
+            return;
+        }
         if !self.follows.is_empty() {
             let follows = std::mem::take(&mut self.follows);
             for (theirs, topic, replay) in follows {
@@ -618,7 +654,13 @@ impl Inner {
         false
     }
 
-    pub(super) fn close(&mut self, code: CloseCode) {
+    fn close_after(&mut self, owner: Owner, code: CloseCode) {
+        if self.closed.is_none() {
+            self.closes.get_or_insert((owner, code));
+        }
+    }
+
+    fn close(&mut self, code: CloseCode) {
         self.shut(code, frame::close(code), false);
     }
 

@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -333,7 +333,7 @@ impl Connection {
             if outcome.is_ok() {
                 self.opened = true;
                 self.bearer = None;
-                self.link.opened(reply);
+                self.link.opened(id, reply);
                 self.edge.wheel.soon(&self.link);
                 return;
             }

@@ -2,14 +2,18 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
 
 mod accounts;
+mod client;
 mod config;
 mod door;
+mod edge;
 mod engines;
 mod http;
+mod hub;
 mod keys;
 mod log;
 mod logins;
 mod outbox;
 mod schema;
+mod stage;
 mod store;
 mod timers;
