@@ -110,8 +110,8 @@ impl Accounts {
 
     /// Commits to a partition that was never written; false if it was.
     async fn commit_first(&self, partition: Partition, change: Change) -> Result<bool> {
-        let nothing = Snapshot { partition, version: 0, rows: Vec::new(), outbox: Vec::new() };
-        match self.store.commit(&nothing, change).await {
+        let mut nothing = Snapshot { partition, version: 0, rows: Vec::new(), outbox: Vec::new() };
+        match self.store.commit(&mut nothing, change).await {
             Ok(_) => Ok(true),
             Err(CommitError::Conflict) => Ok(false),
             Err(CommitError::Failed(error)) => Err(error),
