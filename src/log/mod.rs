@@ -8,8 +8,10 @@
 //!
 //! Does not know: conversations, groups, people. State is opaque bytes to it.
 
+mod feed;
 mod sqlite;
 
+pub use feed::append_to_feed;
 pub use sqlite::SqliteLog;
 
 use crate::bus::Channel;
@@ -25,6 +27,10 @@ pub const STATE_BYTES_MAX: usize = 4 * 1024;
 pub const ROUND_EVENTS_MAX: usize = 128;
 /// Appends that wait for the writer; more wait at the caller.
 pub const QUEUE_APPENDS_MAX: usize = 8 * 1024;
+/// Events of one read.
+pub const READ_EVENTS_MAX: u32 = 1_000;
+/// Older events that one append replaces.
+pub const REDACTIONS_MAX: usize = 16;
 /// An idempotency key.
 pub const KEY_BYTES_MAX: usize = 64;
 
@@ -154,7 +160,8 @@ pub trait Log: Send + Sync {
     /// event is published on the bus (again, if it is a duplicate).
     fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended>>;
 
-    /// At most `limit` events and about `bytes` bytes (one event at least).
+    /// At most `limit` events (and [`READ_EVENTS_MAX`]), and about `bytes` bytes (one event at
+    /// least, where there is one and `limit` is not 0).
     fn read(
         &self,
         topic: Topic,

@@ -18,13 +18,17 @@ mod sqlite;
 
 pub(crate) use record::record;
 pub use record::{Cells, Corrupt, Field, PlainRecord, Value, VersionedRecord};
-pub use relay::Store;
+pub use relay::{
+    CARRIED_PARTITIONS_MAX, FOLLOWING_WAIT_MS, Following, GROUPS_AT_ONCE_MAX, LANES_MAX,
+    RELAY_AFTER_MS, RELAY_TIMER, Store, TURN_WAITERS_MAX, on_a_lane,
+};
+pub(crate) use sqlite::Raises;
 pub use sqlite::SqliteStore;
 
 use crate::error::Result;
 use crate::timers::Timer;
 use futures_util::future::BoxFuture;
-use protocol::{Error, Event, Topic};
+use protocol::{Error, Event, Push, Topic};
 use uuid::Uuid;
 
 /// Rows of one `list`.
@@ -35,6 +39,9 @@ pub const PARTITION_ROWS_MAX: usize = 100_000;
 pub const COMMIT_ROWS_MAX: usize = 2_000;
 /// Tries of a read-decide-commit loop before it is `busy`.
 pub const COMMIT_TRIES_MAX: u32 = 8;
+
+/// The kind of the rows of an outbox; no record has it.
+pub const OUTBOX: &str = "outbox";
 
 /// Counts the commits of a partition; 0 where there was none.
 pub type Version = u64;
@@ -97,20 +104,27 @@ pub struct OutboxRow {
     pub index: u32,
     /// [`EVENT`], or the kind of an effect.
     pub effect: String,
-    /// Event: MessagePack of (topic, stored event). Effect: the feature's own.
+    /// Event: MessagePack of (topic, push without a place). Effect: the feature's own.
     pub body: Vec<u8>,
 }
 
 /// The `effect` of an outbox row that is an event.
 pub const EVENT: &str = "event";
 
+/// Things that may follow from one commit in one group.
+pub const GROUP_ROWS_MAX: u32 = 256;
+
 /// A change of one partition. Never writes and deletes the same row.
+///
+/// What follows from it is carried out in the order of the calls; after [`Change::group`], at
+/// the same time as what other groups hold.
 #[derive(Debug, Default)]
 pub struct Change {
     writes: Vec<Row>,
     deletes: Vec<(&'static str, Uuid)>,
-    events: Vec<(Topic, Event)>,
-    effects: Vec<(&'static str, Vec<u8>)>,
+    /// Index, effect, body.
+    follows: Vec<(u32, String, Vec<u8>)>,
+    next: u32,
 }
 
 impl Change {
@@ -132,24 +146,32 @@ impl Change {
         self
     }
 
+    /// What follows from here on does not wait for what follows from before.
+    pub fn group(&mut self) -> &mut Self {
+        self.next = self.next.next_multiple_of(GROUP_ROWS_MAX);
+        self
+    }
+
     /// Appends an event to a topic of feeds, once the commit holds.
     pub fn event(&mut self, topic: Topic, event: impl Into<Event>) -> &mut Self {
-        self.events.push((topic, event.into()));
-        self
+        let push = Push { topic: None, seq: None, at: None, body: event.into() };
+        self.follow(EVENT, protocol::Format::MessagePack.encode(&(topic, push)))
     }
 
     /// Has a feature do something elsewhere, once the commit holds.
     pub fn effect<E: serde::Serialize>(&mut self, kind: &'static str, body: &E) -> &mut Self {
-        self.effects.push((kind, protocol::Format::MessagePack.encode(body)));
+        self.follow(kind, protocol::Format::MessagePack.encode(body))
+    }
+
+    fn follow(&mut self, effect: &str, body: Vec<u8>) -> &mut Self {
+        self.follows.push((self.next, effect.to_owned(), body));
+        self.next += 1;
         self
     }
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.writes.is_empty()
-            && self.deletes.is_empty()
-            && self.events.is_empty()
-            && self.effects.is_empty()
+        self.writes.is_empty() && self.deletes.is_empty() && self.follows.is_empty()
     }
 }
 
@@ -186,7 +208,11 @@ impl OutKey {
 }
 
 /// Carries out effects; implemented in `dispatch.rs` and injected by `app.rs`. May be asked
-/// twice for the same key, and must do it once.
+/// twice for the same key, and must do it once. May decide on any partition, its own included:
+/// it does not wait for what follows from that (see [`on_a_lane`]).
+///
+/// An error means: try again. What follows in the same partition waits for it, so what can never
+/// be done is answered `Ok`, after a line in the log.
 pub trait Carry: Send + Sync {
     /// Does what an effect says.
     fn carry<'a>(
@@ -269,5 +295,26 @@ impl Partition {
     /// The same as bytes, unique among all partitions.
     pub fn to_bytes(&self) -> Vec<u8> {
         protocol::Format::MessagePack.encode(&(self.table, &self.key))
+    }
+
+    /// The same with a version: the subject of a relay timer.
+    pub(crate) fn to_bytes_at(&self, version: Version) -> Vec<u8> {
+        protocol::Format::MessagePack.encode(&(self.table, &self.key, version))
+    }
+
+    /// From bytes that [`Partition::to_bytes`] made, or the subject of a relay timer; `None` if
+    /// the schema has no such table.
+    pub fn from_bytes(bytes: &[u8], schema: &crate::engine::schema::Schema) -> Option<Self> {
+        #[derive(serde::Deserialize)]
+        struct Bytes(
+            String,
+            Vec<Value>,
+            #[serde(default)]
+            #[expect(dead_code, reason = "it only keeps the timers of two commits apart")]
+            Version,
+        );
+
+        let Bytes(table, key, _) = protocol::Format::MessagePack.decode(bytes).ok()?;
+        Some(Self { table: schema.table(&table)?.name, key })
     }
 }

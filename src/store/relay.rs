@@ -1,26 +1,43 @@
 //! What features use of the store: typed rows, and the outbox carried out after each commit.
+//!
+//! What follows from the commits of a partition is carried out on a lane of its own, older
+//! versions first, and what is carried out never waits for a lane: so it may itself decide on
+//! any partition. What could not be carried out is left to the relay timer that was set with the
+//! commit, and so is all that follows later on that lane.
+
+mod lanes;
+mod turns;
+
+pub use lanes::{
+    CARRIED_PARTITIONS_MAX, FOLLOWING_WAIT_MS, Following, GROUPS_AT_ONCE_MAX, LANES_MAX, on_a_lane,
+};
+pub use turns::TURN_WAITERS_MAX;
 
 use super::{
-    Carry, Change, CommitError, Maximum, Partition, PlainRecord, Range, Snapshot, StoreEngine,
-    Value, Version,
+    Batch, COMMIT_TRIES_MAX, Carry, Change, CommitError, Maximum, OutboxRow, PARTITION_ROWS_MAX,
+    Partition, PlainRecord, Range, Snapshot, StoreEngine, Value, Version,
 };
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{Result, busy, internal, unavailable};
 use crate::log::Log;
-use crate::timers::Timers;
-use std::sync::{Arc, OnceLock};
+use crate::timers::{Timer, Timers};
+use lanes::Lanes;
+use protocol::Millis;
+use std::sync::Arc;
+use turns::Turns;
 
-/// The kind of the timer that finishes what a crash left in an outbox; its subject is the
-/// partition, as [`Partition::to_bytes`] gives it.
+/// The kind of the timer that finishes what a crash left in an outbox; its subject is for
+/// [`Partition::from_bytes`].
 pub const RELAY_TIMER: &str = "relay";
+/// The relay looks after a commit this much later.
+pub const RELAY_AFTER_MS: Millis = 5_000;
 
 /// Typed access to the records of one engine.
 pub struct Store {
     engine: Arc<dyn StoreEngine>,
-    log: Arc<dyn Log>,
-    timers: Arc<dyn Timers>,
     clock: Clock,
-    carry: OnceLock<Arc<dyn Carry>>,
+    lanes: Arc<Lanes>,
+    turns: Turns,
 }
 
 impl Store {
@@ -31,66 +48,159 @@ impl Store {
         timers: Arc<dyn Timers>,
         clock: Clock,
     ) -> Arc<Self> {
-        Arc::new(Self { engine, log, timers, clock, carry: OnceLock::new() })
+        let lanes = Lanes::new(log, timers);
+        Arc::new(Self { engine, clock, lanes, turns: Turns::default() })
     }
 
     /// Who carries out effects. Once, at wiring time.
     pub fn carry_with(&self, carry: Arc<dyn Carry>) {
-        let _ = self.carry.set(carry);
+        self.lanes.carry_with(carry);
     }
 
     /// A row by its whole primary key.
     pub async fn get<R: PlainRecord>(&self, key: Vec<Value>) -> Result<Option<R>> {
-        todo!()
+        let cells = self.engine.get(R::TABLE, key).await?;
+        cells.map(|cells| R::from_cells(&cells)).transpose().map_err(|error| internal(&error))
     }
 
     /// Rows of one partition, by clustering key.
     pub async fn list<R: PlainRecord>(&self, range: Range) -> Result<Vec<R>> {
-        todo!()
+        let rows = self.engine.list(R::TABLE, range).await?;
+        rows.iter().map(|cells| R::from_cells(cells).map_err(|error| internal(&error))).collect()
     }
 
     /// Writes whole rows of a plain table. May be repeated.
     pub async fn put<R: PlainRecord>(&self, rows: Vec<R>) -> Result<()> {
-        todo!()
+        self.engine.put(R::TABLE, rows.into_iter().map(R::into_cells).collect()).await
     }
 
     /// Deletes rows of a plain table by whole primary key. May be repeated.
     pub async fn remove<R: PlainRecord>(&self, keys: Vec<Vec<Value>>) -> Result<()> {
-        todo!()
+        self.engine.remove(R::TABLE, keys).await
     }
 
     /// Raises maxima.
     pub async fn raise(&self, maxima: Vec<Maximum>) -> Result<()> {
-        todo!()
+        self.engine.raise(maxima).await
     }
 
     /// A versioned partition, whole, at one version.
     pub async fn load(&self, partition: Partition) -> Result<Snapshot> {
-        todo!()
+        self.engine.load(partition).await
     }
 
-    /// Changes a partition as it was read. Returns once the commit is durable and, unless that
-    /// failed and was left to the relay, everything that follows from it was carried out.
+    /// Changes a partition as it was read, and brings the snapshot's version and outbox (not its
+    /// rows) up to date. Returns once the commit is durable; what follows goes on behind it.
     pub async fn commit(
         &self,
-        snapshot: &Snapshot,
+        snapshot: &mut Snapshot,
         change: Change,
-    ) -> std::result::Result<Version, CommitError> {
-        todo!()
+    ) -> std::result::Result<Following, CommitError> {
+        check_size(snapshot, &change)?;
+        let partition = &snapshot.partition;
+        let version = snapshot.version + 1;
+        let carried = self.lanes.carried(partition);
+        let Change { writes, deletes, follows, .. } = change;
+        let outbox: Vec<OutboxRow> = follows
+            .into_iter()
+            .map(|(index, effect, body)| OutboxRow { version, index, effect, body })
+            .collect();
+        let relay = (!outbox.is_empty()).then(|| self.relay_timer(partition, version));
+        let cleared = snapshot.outbox.iter().filter(|row| row.version <= carried);
+        let batch = Batch {
+            writes,
+            deletes,
+            outbox: outbox.clone(),
+            done: cleared.map(|row| (row.version, row.index)).collect(),
+            relay: relay.clone(),
+        };
+        let version = self.engine.commit(partition.clone(), snapshot.version, batch).await?;
+        let follows = !outbox.is_empty();
+        snapshot.version = version;
+        snapshot.outbox.retain(|row| row.version > carried);
+        snapshot.outbox.extend(outbox);
+        if snapshot.outbox.is_empty() {
+            return Ok(Following::NOTHING);
+        }
+        // Together with what earlier commits left, on whatever node.
+        let following = self.lanes.follow(&snapshot.partition, version, &snapshot.outbox, relay);
+        Ok(if follows { following } else { Following::NOTHING })
     }
 
-    /// Reads, decides and commits until the commit holds; `busy` after
-    /// [`super::COMMIT_TRIES_MAX`] tries. An empty change commits nothing.
+    /// Reads, decides and commits until the commit holds, and waits for what follows; `busy`
+    /// after [`COMMIT_TRIES_MAX`] tries. An empty change commits nothing. Decisions of this node
+    /// about one partition take turns.
     pub async fn decide<T, F>(&self, partition: Partition, mut decide: F) -> Result<T>
     where
         F: FnMut(&Snapshot) -> Result<(Change, T)> + Send,
         T: Send,
     {
-        todo!()
+        let place = self.turns.line_up(&partition)?;
+        let turn = place.turn().await;
+        for _ in 0..COMMIT_TRIES_MAX {
+            let mut snapshot = self.load(partition.clone()).await?;
+            let (change, answer) = decide(&snapshot)?;
+            if change.is_empty() {
+                return Ok(answer);
+            }
+            match self.commit(&mut snapshot, change).await {
+                Ok(following) => {
+                    // What follows may decide about this partition.
+                    drop(turn);
+                    drop(place);
+                    following.done().await;
+                    return Ok(answer);
+                }
+                Err(CommitError::Conflict) => {
+                    metrics::counter!("sanctuary_store_conflicts_total").increment(1);
+                }
+                Err(CommitError::Failed(error)) => return Err(error),
+            }
+        }
+        Err(busy())
     }
 
     /// Carries out what a partition's outbox still holds, and clears it: what a relay timer does.
     pub async fn relay(&self, partition: Partition) -> Result<()> {
-        todo!()
+        let mut snapshot = self.load(partition).await?;
+        if snapshot.outbox.is_empty() {
+            return Ok(());
+        }
+        let (partition, version) = (&snapshot.partition, snapshot.version);
+        self.lanes.follow(partition, version, &snapshot.outbox, None).done().await;
+        if self.lanes.carried(partition) < version {
+            // The timer comes again.
+            return Err(unavailable());
+        }
+        match self.commit(&mut snapshot, Change::new()).await {
+            // Whoever was faster clears it.
+            Ok(_) | Err(CommitError::Conflict) => Ok(()),
+            Err(CommitError::Failed(error)) => Err(error),
+        }
     }
+
+    /// Two commits may share a millisecond: their timers differ by the version, so that clearing
+    /// one never takes back the other.
+    fn relay_timer(&self, partition: &Partition, version: Version) -> Timer {
+        Timer {
+            due_at: self.clock.now().saturating_add(RELAY_AFTER_MS),
+            kind: RELAY_TIMER.to_owned(),
+            subject: partition.to_bytes_at(version),
+        }
+    }
+}
+
+/// Refuses what would make a partition too large to be read again.
+fn check_size(snapshot: &Snapshot, change: &Change) -> Result<()> {
+    if snapshot.rows.len() + change.writes.len() <= PARTITION_ROWS_MAX {
+        return Ok(());
+    }
+    let is_there = |row: &&super::Row| {
+        snapshot.rows.iter().any(|other| other.kind == row.kind && other.item == row.item)
+    };
+    let added = change.writes.len() - change.writes.iter().filter(is_there).count();
+    if snapshot.rows.len() + added > PARTITION_ROWS_MAX + change.deletes.len() {
+        return Err(internal(&"a partition would have too many rows"));
+    }
+    Ok(())
 }

@@ -4,9 +4,12 @@
 //! A timer is set before the commit that needs it. Firing re-checks the state, so firing twice
 //! or for nothing is harmless. Timers know no feature: a kind and a subject is all.
 
+mod driver;
 mod sqlite;
 
+pub use driver::{Driver, FIRE_TIMEOUT_MS, FIRES_MAX, RETRYING_MAX};
 pub use sqlite::SqliteTimers;
+pub(crate) use sqlite::set;
 
 use crate::error::Result;
 use futures_util::future::BoxFuture;
@@ -15,7 +18,9 @@ use protocol::Millis;
 /// Timers that one scan fires.
 pub const SCAN_TIMERS_MAX: u32 = 500;
 /// A subject.
-pub const SUBJECT_BYTES_MAX: usize = 256;
+pub const SUBJECT_BYTES_MAX: usize = 512;
+/// The time that one partition of timers covers.
+pub const BUCKET_MS: i64 = 60_000;
 /// Between two scans.
 pub const SCAN_INTERVAL_MS: u64 = 200;
 /// A timer whose firing failed is tried again after this.
@@ -30,6 +35,24 @@ pub struct Timer {
     pub kind: String,
     /// What it is about.
     pub subject: Vec<u8>,
+}
+
+impl Timer {
+    /// The partition it is kept in.
+    pub const fn bucket(&self) -> i64 {
+        self.due_at.div_euclid(BUCKET_MS)
+    }
+}
+
+/// Whether all of them can be set.
+pub(crate) fn check(timers: &[Timer]) -> Result<()> {
+    match timers.iter().find(|timer| timer.subject.len() > SUBJECT_BYTES_MAX) {
+        Some(timer) => {
+            let cause = format!("the subject of a timer {} is too large", timer.kind);
+            Err(crate::error::internal(&cause))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Timers of one engine.
