@@ -406,12 +406,6 @@ impl Link {
         });
     }
 
-    /// Closes without writing what waits.
-    pub(crate) fn cut(&self, code: CloseCode) {
-        self.change(|inner| inner.shut(code, frame::close(code), true));
-        self.task.wake();
-    }
-
     /// Signals that the connection itself needs, in the background, too.
     pub(crate) fn notify(&self, push: &Push<Signal>) {
         let entry = Entry::reply(frame::of(self.format, push));

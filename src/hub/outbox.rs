@@ -75,10 +75,6 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
     /// Bytes of everything that waits.
     pub(super) fn bytes(&self) -> usize {
         self.push_bytes + self.reply_bytes

@@ -1,5 +1,11 @@
 //! The integration tests: one binary, one module a subject.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "tests may panic"
+)]
 
 mod accounts;
 mod client;
