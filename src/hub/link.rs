@@ -84,6 +84,7 @@ pub(super) struct Place {
 }
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, a byte each")]
 pub(super) struct Inner {
     pub(super) session: Option<Arc<Session>>,
     pub(super) places: Vec<Place>,
@@ -388,12 +389,6 @@ impl Link {
                 inner.shut(CloseCode::Normal, frame::close_echo(code), true);
             }
         });
-    }
-
-    /// Closes without writing what waits.
-    pub(crate) fn cut(&self, code: CloseCode) {
-        self.change(|inner| inner.shut(code, frame::close(code), true));
-        self.task.wake();
     }
 
     /// Signals that the connection itself needs, in the background, too.
