@@ -5,5 +5,6 @@ mod engines;
 mod log;
 mod outbox;
 mod schema;
+mod sqlite;
 mod store;
 mod timers;

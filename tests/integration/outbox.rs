@@ -33,6 +33,7 @@ on_every_engine! {
     an_effect_may_decide_on_its_own_partition,
     effects_may_decide_in_a_circle,
     a_caller_that_leaves_does_not_stop_what_follows,
+    a_caller_that_leaves_during_the_commit_does_not_either,
     an_effect_that_panics_is_left_to_the_relay,
     a_conflict_leaves_nothing_to_carry,
     a_commit_of_unknown_outcome_is_carried_by_its_timer,
@@ -496,6 +497,24 @@ async fn a_caller_that_leaves_does_not_stop_what_follows(home: &dyn Home) {
     assert!(caller.await.unwrap_err().is_cancelled());
     go_on.notify_one();
     no_timers(&node).await;
+    assert_eq!(numbers(&node, feed(1)).await, [10]);
+}
+
+async fn a_caller_that_leaves_during_the_commit_does_not_either(home: &dyn Home) {
+    let node = node(home);
+    let mut snapshot = node.store.load(in_box(1)).await.unwrap();
+    node.engine.faults.slow(Duration::from_millis(50));
+    let mut change = Change::new();
+    change.event(feed(1), event(10));
+    let commit = node.store.commit(&mut snapshot, change);
+    assert!(tokio::time::timeout(Duration::from_millis(10), commit).await.is_err());
+    let wait = async {
+        while numbers(&node, feed(1)).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    // Long before its relay timer.
+    tokio::time::timeout(Duration::from_secs(4), wait).await.unwrap();
     assert_eq!(numbers(&node, feed(1)).await, [10]);
 }
 
