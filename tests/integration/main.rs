@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::missing_panics_doc,
     reason = "tests may panic"
 )]
 
@@ -19,6 +20,7 @@ mod log;
 mod logins;
 mod outbox;
 mod schema;
+mod sqlite;
 mod stage;
 mod store;
 mod timers;
