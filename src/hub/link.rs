@@ -5,12 +5,13 @@
 //! so when [`Hub::revoke`](super::Hub::revoke) returns, nothing more of a channel is sent.
 //! Lock order: a channel of the hub, then a link; never the other way.
 
-use super::cursors::{Cursors, OPENING, Owner, Verdict, Wanted};
+use super::cursors::{Cursors, OPENING, Owner, Wanted};
 use super::frame::{self, OneSignal, Run};
 use super::outbox::{Entry, Kind, Outbox};
 use super::pace::Pace;
-use super::pulse::{Due, Pulse, Seen, Tempo};
+use super::pulse::{Due, Seen, Tempo};
 use super::signal;
+use super::state::State;
 use crate::auth::Caller;
 use crate::bus::{Channel, Class};
 use bytes::Bytes;
@@ -25,8 +26,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use tokio::io::AsyncWrite;
 
-/// Signals that wait for a session to be open.
-const EARLY_SIGNALS_MAX: usize = 64;
 /// Pushes that may wait when the next page of a replay is read.
 const REPLAY_LOW_WATER_BYTES: usize = 32 * 1024;
 /// The key of control frames of which only the newest matters.
@@ -73,39 +72,7 @@ pub struct Link {
     heard: AtomicU32,
     task: AtomicWaker,
     pace: Arc<Pace>,
-    inner: Mutex<Inner>,
-}
-
-/// Where a link stands in a channel of the hub.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub(super) channel: Channel,
-    pub(super) at: u32,
-}
-
-#[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, a byte each")]
-pub(super) struct Inner {
-    pub(super) session: Option<Arc<Session>>,
-    pub(super) places: Vec<Place>,
-    pub(super) pulse: Pulse,
-    outbox: Outbox,
-    cursors: Cursors,
-    /// Asked for by commands that have not been answered yet.
-    follows: Vec<(Owner, Topic, Replay)>,
-    /// Signals that came before the session was open.
-    early: Vec<Entry>,
-    /// The reply to `session.open` is queued: pushes may follow.
-    pub(super) open: bool,
-    background: bool,
-    /// A command closes its connection, and is to be answered first.
-    closes: Option<(Owner, CloseCode)>,
-    /// The close frame is queued: nothing comes after it.
-    pub(super) closed: Option<CloseCode>,
-    /// The connection is gone.
-    pub(super) ended: bool,
-    /// The close took too long: drop the socket.
-    pub(super) aborted: bool,
+    inner: Mutex<State>,
 }
 
 /// What the socket's task has to know at each turn.
@@ -248,12 +215,12 @@ impl Link {
         self.lock().session.as_ref().map(|session| session.caller.token_expires_at)
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes what waits, and keeps the books.
-    pub(super) fn change<R>(&self, change: impl FnOnce(&mut Inner) -> R) -> R {
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut inner = self.lock();
         let before = inner.outbox.bytes();
         let result = change(&mut inner);
@@ -323,7 +290,7 @@ impl Link {
     }
 
     /// A channel begins for this link. Its topic waits for the reply of the command that asked.
-    pub(super) fn begin(&self, inner: &mut Inner, channel: Channel) {
+    pub(super) fn begin(&self, inner: &mut State, channel: Channel) {
         if !matches!(channel, Channel::User(_))
             && let Some(owner) = inner.holds(self.owner())
         {
@@ -479,16 +446,26 @@ impl Link {
         self.heard.store(tick, Ordering::Relaxed);
     }
 
-    /// The wheel will come at that tick, and not at the one that was arranged before.
-    pub(crate) fn arrange(&self, tick: u32) {
-        self.lock().pulse.arrange(tick);
+    /// The wheel will come at that tick, and not at the one that was arranged before. `after`:
+    /// only if what was arranged last is that visit.
+    pub(crate) fn arrange(&self, tick: u32, after: Option<u32>) -> bool {
+        let mut inner = self.lock();
+        let agreed = after.is_none_or(|visit| inner.pulse.expects(visit));
+        if agreed {
+            inner.pulse.arrange(tick);
+        }
+        agreed
     }
 
-    /// The wheel comes: does what is due, and says when to come again. `None`: not expected
-    /// now, or never again.
+    /// Whether a visit of the wheel is the one that was last arranged.
+    pub(crate) fn expects(&self, tick: u32) -> bool {
+        self.lock().pulse.expects(tick)
+    }
+
+    /// The wheel comes: does what is due, and says when to come again. `None`: never again.
     pub(crate) fn visit(&self, tick: u32, now: Millis, tempo: &Tempo) -> Option<u32> {
         let mut inner = self.lock();
-        if inner.ended || !inner.pulse.expects(tick) {
+        if inner.ended {
             return None;
         }
         let seen = Seen {
@@ -503,7 +480,6 @@ impl Link {
             inner.close(code);
         }
         let (due, next) = inner.pulse.visit(tick, now, tempo, seen);
-        inner.pulse.arrange(next);
         drop(inner);
         for due in due {
             match due {
@@ -534,141 +510,5 @@ impl Link {
         if self.woken.swap(false, Ordering::SeqCst) {
             self.pace.turn();
         }
-    }
-}
-
-impl Inner {
-    /// Whose reply must be queued before a topic may begin.
-    fn holds(&self, running: Option<Owner>) -> Option<Owner> {
-        if self.open { running } else { Some(running.unwrap_or(OPENING)) }
-    }
-
-    /// The reply of a command is queued.
-    fn release(&mut self, owner: Owner) {
-        if let Some((_, code)) = self.closes.filter(|(theirs, _)| *theirs == owner) {
-            return self.close(code);
-        }
-        if !self.open {
-            return;
-        }
-        if !self.follows.is_empty() {
-            let follows = std::mem::take(&mut self.follows);
-            for (theirs, topic, replay) in follows {
-                if owner == OPENING || theirs == owner {
-                    self.follow(topic, replay);
-                } else {
-                    self.follows.push((theirs, topic, replay));
-                }
-            }
-        }
-        self.cursors.release(owner);
-    }
-
-    fn follow(&mut self, topic: Topic, replay: Replay) {
-        if !self.cursors.follow(topic, replay) {
-            self.close(CloseCode::Resync);
-        }
-    }
-
-    pub(super) fn forget(&mut self, topic: Topic) {
-        self.cursors.remove(topic);
-        self.follows.retain(|(_, other, _)| *other != topic);
-    }
-
-    /// How many frames were queued, and whether there is work for the task.
-    fn offer(&mut self, run: &Run<'_>, format: Format, channel: u64) -> (u32, bool) {
-        if self.closed.is_some() {
-            return (0, false);
-        }
-        let held = if self.open { None } else { Some(OPENING) };
-        let (mut from, mut queued, mut owed) = (0, 0, false);
-        for (at, event) in run.events.iter().enumerate() {
-            match self.cursors.offer(event.topic, event.seq, held) {
-                Verdict::Send => continue,
-                Verdict::Skip => {
-                    owed = true;
-                    queued += self.push_slice(run, format, channel, from, at);
-                    from = at + 1;
-                }
-                Verdict::Jump { from: first, to } => {
-                    queued += self.push_slice(run, format, channel, from, at);
-                    from = at;
-                    let bytes = frame::gap(format, event.topic, first, to);
-                    self.push_durable(Entry {
-                        kind: Kind::Durable,
-                        channel,
-                        ..Entry::reply(bytes)
-                    });
-                    metrics::counter!("sanctuary_gaps_announced_total").increment(1);
-                }
-                Verdict::TooMany => self.close(CloseCode::Resync),
-            }
-            if self.closed.is_some() {
-                return (queued, true);
-            }
-        }
-        queued += self.push_slice(run, format, channel, from, run.events.len());
-        (queued, queued > 0 || (owed && self.open))
-    }
-
-    fn push_slice(
-        &mut self,
-        run: &Run<'_>,
-        format: Format,
-        channel: u64,
-        from: usize,
-        to: usize,
-    ) -> u32 {
-        let frames = u32::try_from(to - from).unwrap_or(u32::MAX);
-        if frames > 0 {
-            let bytes = run.frames(format).slice(from, to);
-            self.push_durable(Entry { bytes, kind: Kind::Durable, frames, channel, key: 0 });
-        }
-        frames
-    }
-
-    /// Queues what is never dropped; without room for it the connection ends.
-    fn push_durable(&mut self, entry: Entry) {
-        if self.closed.is_none() && self.outbox.push(entry).is_err() {
-            // The client resumes, so what waits is not written: nothing is lost.
-            self.shut(CloseCode::TooSlow, frame::close(CloseCode::TooSlow), true);
-        }
-    }
-
-    /// Whether it was queued.
-    fn push_signal(&mut self, entry: Entry) -> bool {
-        if self.closed.is_some() || self.background {
-            return false;
-        }
-        if self.open {
-            return self.outbox.push(entry).is_ok();
-        }
-        if self.early.len() < EARLY_SIGNALS_MAX {
-            self.early.push(entry);
-        }
-        false
-    }
-
-    fn close_after(&mut self, owner: Owner, code: CloseCode) {
-        if self.closed.is_none() {
-            self.closes.get_or_insert((owner, code));
-        }
-    }
-
-    fn close(&mut self, code: CloseCode) {
-        self.shut(code, frame::close(code), false);
-    }
-
-    fn shut(&mut self, code: CloseCode, close: Bytes, discard: bool) {
-        if self.closed.is_some() {
-            return;
-        }
-        if discard {
-            self.outbox.discard();
-        }
-        self.closed = Some(code);
-        self.follows = Vec::new();
-        self.early = Vec::new();
-        let _ = self.outbox.push(Entry::reply(close));
     }
 }
