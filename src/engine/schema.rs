@@ -12,7 +12,6 @@ use std::sync::LazyLock;
 
 /// The files. A feature adds its own.
 const FILES: &[(&str, &str)] = &[
-    ("accounts.cql", include_str!("../../schema/accounts.cql")),
     ("log.cql", include_str!("../../schema/log.cql")),
     ("timers.cql", include_str!("../../schema/timers.cql")),
     ("presence.cql", include_str!("../../schema/presence.cql")),
