@@ -84,6 +84,7 @@ pub(super) struct Place {
 }
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, a byte each")]
 pub(super) struct Inner {
     pub(super) session: Option<Arc<Session>>,
     pub(super) places: Vec<Place>,

@@ -16,11 +16,11 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// Nothing here takes that long; a test that waits longer fails.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a client hears.
 #[derive(Debug, PartialEq)]
-pub enum Heard {
+pub(crate) enum Heard {
     /// Topic and seq of an event.
     Event(Topic, Seq),
     Signal(Signal),
@@ -29,20 +29,24 @@ pub enum Heard {
 }
 
 /// A client with a session or without.
-pub struct Client {
-    pub ws: WebSocketStream<TcpStream>,
-    pub format: Format,
+pub(crate) struct Client {
+    pub(crate) ws: WebSocketStream<TcpStream>,
+    pub(crate) format: Format,
     id: u32,
     last: Vec<u8>,
 }
 
 impl Client {
-    pub async fn connect(addr: SocketAddr, format: Format) -> Self {
+    pub(crate) async fn connect(addr: SocketAddr, format: Format) -> Self {
         let stream = TcpStream::connect(addr).await.unwrap();
         Self::over(stream, format, &[]).await
     }
 
-    pub async fn over(stream: TcpStream, format: Format, headers: &[(&'static str, &str)]) -> Self {
+    pub(crate) async fn over(
+        stream: TcpStream,
+        format: Format,
+        headers: &[(&'static str, &str)],
+    ) -> Self {
         let mut request = format!("ws://{}/v1/socket", stream.peer_addr().unwrap())
             .into_client_request()
             .unwrap();
@@ -56,19 +60,19 @@ impl Client {
         Self { ws, format, id: 0, last: Vec::new() }
     }
 
-    pub fn message(&self, bytes: Vec<u8>) -> Message {
+    pub(crate) fn message(&self, bytes: Vec<u8>) -> Message {
         match self.format {
             Format::Json => Message::text(String::from_utf8(bytes).unwrap()),
             Format::MessagePack => Message::binary(bytes),
         }
     }
 
-    pub async fn send(&mut self, message: Message) {
+    pub(crate) async fn send(&mut self, message: Message) {
         self.ws.send(message).await.unwrap();
     }
 
     /// Sends a command and does not wait.
-    pub async fn ask(&mut self, params: impl Call) -> u32 {
+    pub(crate) async fn ask(&mut self, params: impl Call) -> u32 {
         self.id += 1;
         let frame = CommandFrame { id: self.id, command: params.command() };
         let message = self.message(self.format.encode(&frame));
@@ -76,14 +80,14 @@ impl Client {
         self.id
     }
 
-    pub async fn open(&mut self, user: UserId, device: &str) {
+    pub(crate) async fn open(&mut self, user: UserId, device: &str) {
         let open =
             Open { token: Some(user.to_string()), device_id: device.to_owned(), ..Open::default() };
         self.call(open).await.unwrap();
     }
 
     /// Sends a command and takes its reply, which has to be the next that comes.
-    pub async fn call<C: Call>(&mut self, params: C) -> Result<C::Result, Error> {
+    pub(crate) async fn call<C: Call>(&mut self, params: C) -> Result<C::Result, Error> {
         let id = self.ask(params).await;
         match self.hear().await {
             Heard::Reply(Some(theirs), outcome) if theirs == id => {
@@ -94,7 +98,7 @@ impl Client {
     }
 
     /// The next frame; pings are answered on the way.
-    pub async fn hear(&mut self) -> Heard {
+    pub(crate) async fn hear(&mut self) -> Heard {
         loop {
             let message = timeout(PATIENCE, self.ws.next()).await.expect("something to hear");
             let bytes = match message {
@@ -112,21 +116,21 @@ impl Client {
         }
     }
 
-    pub async fn event(&mut self) -> Seq {
+    pub(crate) async fn event(&mut self) -> Seq {
         match self.hear().await {
             Heard::Event(_, seq) => seq,
             other => panic!("not an event: {other:?}"),
         }
     }
 
-    pub async fn signal(&mut self) -> Signal {
+    pub(crate) async fn signal(&mut self) -> Signal {
         match self.hear().await {
             Heard::Signal(signal) => signal,
             other => panic!("not a signal: {other:?}"),
         }
     }
 
-    pub async fn error(&mut self) -> (Option<u32>, &'static str) {
+    pub(crate) async fn error(&mut self) -> (Option<u32>, &'static str) {
         match self.hear().await {
             Heard::Reply(id, Err(error)) => (id, error.code.word()),
             other => panic!("not an error: {other:?}"),
@@ -134,7 +138,7 @@ impl Client {
     }
 
     /// The code of the close; events and signals before it are passed over.
-    pub async fn closed(&mut self) -> u16 {
+    pub(crate) async fn closed(&mut self) -> u16 {
         loop {
             match self.hear().await {
                 Heard::Close(code) => return code.expect("a code"),
@@ -159,17 +163,17 @@ fn event(push: &Push<Event>) -> Heard {
 }
 
 /// A client that sends any bytes it likes.
-pub struct Raw {
-    pub stream: TcpStream,
+pub(crate) struct Raw {
+    pub(crate) stream: TcpStream,
 }
 
 impl Raw {
-    pub async fn connect(addr: SocketAddr) -> Self {
+    pub(crate) async fn connect(addr: SocketAddr) -> Self {
         Self { stream: TcpStream::connect(addr).await.unwrap() }
     }
 
     /// With the handshake done.
-    pub async fn upgraded(addr: SocketAddr) -> Self {
+    pub(crate) async fn upgraded(addr: SocketAddr) -> Self {
         let mut raw = Self::connect(addr).await;
         let head = raw.request(HANDSHAKE).await;
         assert!(head.starts_with("HTTP/1.1 101"), "{head}");
@@ -177,7 +181,7 @@ impl Raw {
     }
 
     /// Sends a request, and reads the answer's head.
-    pub async fn request(&mut self, request: &str) -> String {
+    pub(crate) async fn request(&mut self, request: &str) -> String {
         self.send(request.as_bytes()).await;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -186,19 +190,19 @@ impl Raw {
         String::from_utf8(head).unwrap()
     }
 
-    pub async fn send(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
     }
 
     /// Everything until the end of the stream.
-    pub async fn rest(&mut self) -> Vec<u8> {
+    pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await.unwrap().unwrap();
         rest
     }
 
     /// The next frame: its first byte and its payload.
-    pub async fn frame(&mut self) -> (u8, Vec<u8>) {
+    pub(crate) async fn frame(&mut self) -> (u8, Vec<u8>) {
         timeout(PATIENCE, async {
             let first = self.stream.read_u8().await.unwrap();
             let len = match self.stream.read_u8().await.unwrap() {
@@ -215,7 +219,7 @@ impl Raw {
     }
 
     /// The code of the close frame that has to come next, before the end.
-    pub async fn closed(&mut self) -> u16 {
+    pub(crate) async fn closed(&mut self) -> u16 {
         let (first, payload) = self.frame().await;
         assert_eq!(first, 0x88, "not a close: {payload:?}");
         u16::from_be_bytes([payload[0], payload[1]])
@@ -223,22 +227,22 @@ impl Raw {
 }
 
 /// The request of a WebSocket client without subprotocol.
-pub const HANDSHAKE: &str = "GET /v1/socket HTTP/1.1\r\nHost: localhost\r\n\
+pub(crate) const HANDSHAKE: &str = "GET /v1/socket HTTP/1.1\r\nHost: localhost\r\n\
     Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// A masked frame, as a client sends it.
-pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     let mask = [0xA1, 0xB2, 0xC3, 0xD4];
     let mut out = vec![first];
     match payload.len() {
-        len @ 0..126 => out.push(0x80 | u8::try_from(len).unwrap()),
-        len @ 126..65_536 => {
-            out.push(0x80 | 126);
+        len if len < 126 => out.push(0x80 | u8::try_from(len).unwrap()),
+        len if len < 65_536 => {
+            out.push(0x80 | 0x7E);
             out.extend(u16::try_from(len).unwrap().to_be_bytes());
         }
         len => {
-            out.push(0x80 | 127);
+            out.push(0x80 | 0x7F);
             out.extend((len as u64).to_be_bytes());
         }
     }

@@ -196,6 +196,7 @@ async fn a_message_of_64_kib_is_read_and_one_byte_more_closes_1009() {
 
 #[tokio::test]
 async fn frames_that_websocket_does_not_allow_close_with_its_codes() {
+    let half = vec![b'x'; 40_000];
     let stage = Stage::new().await;
     for (bytes, code) in [
         (vec![0x81, 0x02, b'{', b'}'], 1002),
@@ -206,7 +207,7 @@ async fn frames_that_websocket_does_not_allow_close_with_its_codes() {
         (masked(0x82, b"{}"), 1003),
         (masked(0x81, &[b'"', 0xFF, b'"']), 1007),
         ([masked(0x01, b"{"), masked(0x81, b"}")].concat(), 1002),
-        ([masked(0x01, &[b'x'; 40_000]), masked(0x80, &[b'x'; 40_000])].concat(), 1009),
+        ([masked(0x01, &half), masked(0x80, &half)].concat(), 1009),
     ] {
         let mut raw = raw_session(&stage).await;
         raw.send(&bytes).await;

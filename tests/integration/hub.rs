@@ -117,6 +117,7 @@ async fn between_a_replay_and_live_events_nothing_is_missing_and_nothing_comes_t
             })
             .collect();
         let opened = client.call(open(1, &cursors)).await.unwrap();
+        pull.add_permits(50);
         if !opened.behind.is_empty() {
             // The publisher was quicker than this client.
             continue;

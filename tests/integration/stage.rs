@@ -27,18 +27,18 @@ use uuid::Uuid;
 
 /// A log without a disk.
 #[derive(Default)]
-pub struct MemoryLog {
+pub(crate) struct MemoryLog {
     topics: Mutex<HashMap<Topic, Vec<Entry>>>,
     /// Pages that were read.
-    pub reads: AtomicUsize,
+    pub(crate) reads: AtomicUsize,
     /// Reads fail.
-    pub broken: AtomicBool,
+    pub(crate) broken: AtomicBool,
     /// Pages wait for a permit each, once this is set.
-    pub gate: Mutex<Option<Arc<Semaphore>>>,
+    pub(crate) gate: Mutex<Option<Arc<Semaphore>>>,
 }
 
 impl MemoryLog {
-    pub fn push(&self, topic: Topic, event: &Event) -> (Seq, Bytes) {
+    pub(crate) fn push(&self, topic: Topic, event: &Event) -> (Seq, Bytes) {
         self.push_body(topic, log::encode(event))
     }
 
@@ -50,7 +50,7 @@ impl MemoryLog {
         (seq, body)
     }
 
-    pub fn head(&self, topic: Topic) -> Seq {
+    pub(crate) fn head(&self, topic: Topic) -> Seq {
         self.topics.lock().unwrap().get(&topic).map_or(0, |entries| entries.len() as u64)
     }
 }
@@ -105,7 +105,7 @@ impl Log for MemoryLog {
 
 /// Everybody sees everything, but for what a test says.
 #[derive(Default)]
-pub struct Views(pub Mutex<HashMap<Topic, Option<Visible>>>);
+pub(crate) struct Views(pub(crate) Mutex<HashMap<Topic, Option<Visible>>>);
 
 impl Rights for Views {
     fn visible<'a>(
@@ -119,19 +119,19 @@ impl Rights for Views {
 }
 
 /// Just enough of the commands. Tokens are the user's id, and after a colon the time they end.
-pub struct Stub {
+pub(crate) struct Stub {
     hub: Arc<Hub>,
     log: Arc<MemoryLog>,
     bus: mpsc::Sender<Message>,
     /// `ping {payload: "wait"}` waits for a permit.
-    pub waits: Arc<Semaphore>,
+    pub(crate) waits: Arc<Semaphore>,
     /// Events that come while `session.open` runs, after the attach.
-    pub during_open: Mutex<Vec<(Topic, Vec<Channel>)>>,
+    pub(crate) during_open: Mutex<Vec<(Topic, Vec<Channel>)>>,
     /// In the order of the call: payloads of pings.
-    pub seen: Mutex<Vec<String>>,
+    pub(crate) seen: Mutex<Vec<String>>,
     /// Connections that ended, with goodbye or not.
-    pub ended: Mutex<Vec<bool>>,
-    pub ended_now: Notify,
+    pub(crate) ended: Mutex<Vec<bool>>,
+    pub(crate) ended_now: Notify,
 }
 
 fn caller(token: &str) -> Result<Arc<Caller>> {
@@ -225,11 +225,16 @@ impl Stub {
     }
 
     /// One more event.
-    pub async fn publish(&self, topic: Topic, audience: Vec<Channel>) -> Seq {
+    pub(crate) async fn publish(&self, topic: Topic, audience: Vec<Channel>) -> Seq {
         self.publish_text(topic, audience, "a post".to_owned()).await
     }
 
-    pub async fn publish_text(&self, topic: Topic, audience: Vec<Channel>, text: String) -> Seq {
+    pub(crate) async fn publish_text(
+        &self,
+        topic: Topic,
+        audience: Vec<Channel>,
+        text: String,
+    ) -> Seq {
         let (seq, body) = self.log.push(topic, &post(text));
         let publication = Publication { topic, seq, at: 1_000, body, audience };
         self.bus.send(Message::Event(publication)).await.unwrap();
@@ -237,7 +242,7 @@ impl Stub {
     }
 }
 
-pub fn post(text: String) -> Event {
+pub(crate) fn post(text: String) -> Event {
     Event::PostCreated(PostPublished {
         post_id: PostId(Uuid::from_u128(1)),
         author_id: UserId(Uuid::from_u128(2)),
@@ -310,32 +315,32 @@ impl Commands for Shared {
 struct Shared(Arc<Stub>);
 
 /// A server with all of it.
-pub struct Stage {
-    pub addr: SocketAddr,
-    pub hub: Arc<Hub>,
-    pub edge: Arc<Edge>,
-    pub log: Arc<MemoryLog>,
-    pub views: Arc<Views>,
-    pub stub: Arc<Stub>,
-    pub clock: Clock,
-    pub bus: mpsc::Sender<Message>,
-    pub server: Arc<Server>,
+pub(crate) struct Stage {
+    pub(crate) addr: SocketAddr,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) edge: Arc<Edge>,
+    pub(crate) log: Arc<MemoryLog>,
+    pub(crate) views: Arc<Views>,
+    pub(crate) stub: Arc<Stub>,
+    pub(crate) clock: Clock,
+    pub(crate) bus: mpsc::Sender<Message>,
+    pub(crate) server: Arc<Server>,
 }
 
 /// The time at which stages start.
-pub const START: Millis = 1_700_000_000_000;
+pub(crate) const START: Millis = 1_700_000_000_000;
 
 impl Stage {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(EdgeConfig::default(), None).await
     }
 
-    pub async fn with(config: EdgeConfig, tls: Option<sanctuary::ws::TlsFiles>) -> Self {
+    pub(crate) async fn with(config: EdgeConfig, tls: Option<sanctuary::ws::TlsFiles>) -> Self {
         Self::at("127.0.0.1:0".parse().unwrap(), config, tls).await
     }
 
     #[expect(clippy::unused_async, reason = "to be called where there is a runtime")]
-    pub async fn at(
+    pub(crate) async fn at(
         addr: SocketAddr,
         config: EdgeConfig,
         tls: Option<sanctuary::ws::TlsFiles>,
@@ -368,17 +373,17 @@ impl Stage {
     }
 
     /// A connected client with an open session of its own person.
-    pub async fn person(&self, n: u128, format: Format) -> super::client::Client {
+    pub(crate) async fn person(&self, n: u128, format: Format) -> super::client::Client {
         let mut client = super::client::Client::connect(self.addr, format).await;
         client.open(user(n), "phone").await;
         client
     }
 }
 
-pub fn user(n: u128) -> UserId {
+pub(crate) fn user(n: u128) -> UserId {
     UserId(Uuid::from_u128(0x1000 + n))
 }
 
-pub fn group(n: u128) -> GroupId {
+pub(crate) fn group(n: u128) -> GroupId {
     GroupId(Uuid::from_u128(0x2000 + n))
 }
