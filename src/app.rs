@@ -54,7 +54,6 @@ pub struct Core {
     clock: Clock,
     log: Arc<dyn Log>,
     timers: Arc<dyn Timers>,
-    bus: Arc<dyn Bus>,
     hub: Arc<Hub>,
     store: Arc<Store>,
     authenticator: Arc<Authenticator>,
@@ -117,7 +116,6 @@ impl Core {
             Arc::clone(&timers),
             Arc::clone(&bus),
             Arc::clone(&hub),
-            Arc::clone(&accounts),
             Arc::clone(&conversations),
             clock.clone(),
         );
@@ -135,7 +133,6 @@ impl Core {
             clock,
             log,
             timers,
-            bus,
             hub,
             store,
             authenticator,

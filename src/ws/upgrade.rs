@@ -75,7 +75,7 @@ fn switching(handshake: &Handshake) -> Response {
 
 /// After the 101 the stream is ours, without hyper's buffers around it.
 async fn take_over(edge: Arc<Edge>, on_upgrade: OnUpgrade, handshake: Handshake) {
-    match on_upgrade.await.map(|upgraded| upgraded.downcast::<TokioIo<Stream>>()) {
+    match on_upgrade.await.map(hyper::upgrade::Upgraded::downcast::<TokioIo<Stream>>) {
         Ok(Ok(parts)) => {
             let socket = parts.io.into_inner();
             edge.accept(socket, handshake.format, handshake.bearer, &parts.read_buf);

@@ -120,7 +120,8 @@ impl Answer {
 
 /// The settings' defaults without rates.
 pub(crate) fn settings() -> AccountSettings {
-    let settings = Settings { limits: false, ..Settings::defaults().unwrap() };
+    let mut settings = Settings::defaults().unwrap();
+    settings.limits = false;
     AccountSettings::from(&settings)
 }
 

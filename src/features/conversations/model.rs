@@ -118,6 +118,7 @@ pub(crate) enum Action {
         user: UserId,
     },
     Close,
+    #[cfg_attr(not(test), expect(dead_code, reason = "no command asks for it yet"))]
     Reopen,
 }
 

@@ -2,9 +2,7 @@
 
 use super::model::Standing;
 use crate::error::{Result, internal};
-use crate::store::{
-    Partition, PlainRecord, Range, Snapshot, Store, Value, VersionedRecord, record,
-};
+use crate::store::{Partition, Range, Snapshot, Store, Value, VersionedRecord, record};
 use protocol::groups::{Joining, Role};
 use protocol::{GroupId, UserId};
 use uuid::Uuid;

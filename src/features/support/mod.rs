@@ -19,7 +19,6 @@ use crate::auth::{Caller, Role};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::error::Result;
-use crate::features::accounts::Accounts;
 use crate::features::conversations::Conversations;
 use crate::hub::Hub;
 use crate::rights::Visible;
@@ -39,7 +38,6 @@ const GENERAL: &str = "general";
 /// See the module.
 pub struct Support {
     store: Arc<Store>,
-    accounts: Arc<Accounts>,
     conversations: Arc<Conversations>,
     hub: Arc<Hub>,
     clock: Clock,
@@ -54,12 +52,11 @@ impl Support {
         timers: Arc<dyn Timers>,
         bus: Arc<dyn Bus>,
         hub: Arc<Hub>,
-        accounts: Arc<Accounts>,
         conversations: Arc<Conversations>,
         clock: Clock,
     ) -> Arc<Self> {
         let parts = Parts { store: Arc::clone(&store), timers, bus, clock: clock.clone() };
-        Arc::new(Self { store, accounts, conversations, hub, clock, parts, desks: DashMap::new() })
+        Arc::new(Self { store, conversations, hub, clock, parts, desks: DashMap::new() })
     }
 
     /// Makes the desk `general`, once, and gives every coach who was answering when the node

@@ -2,9 +2,7 @@
 
 use super::model::{Choices, Coach, Desk, Request, State};
 use crate::error::{Result, internal};
-use crate::store::{
-    Partition, PlainRecord, Range, Snapshot, Store, Value, VersionedRecord, record,
-};
+use crate::store::{Partition, Range, Snapshot, Store, Value, VersionedRecord, record};
 use protocol::people::Person;
 use protocol::{DeskId, Millis, RequestId, UserId};
 use uuid::Uuid;

@@ -129,8 +129,15 @@ mod tests {
     }
 
     fn board(version: u64, waiting: &[i64]) -> Board {
-        let waiting = waiting.iter().map(|&n| request(n, State::Queued)).collect();
-        Board { version, waiting, active: Vec::new(), coaches: Vec::new() }
+        let waiting: Vec<_> = waiting.iter().map(|&n| request(n, State::Queued)).collect();
+        Board {
+            version,
+            waiting_total: u32::try_from(waiting.len()).unwrap(),
+            waiting,
+            active_total: 0,
+            active: Vec::new(),
+            coaches: Vec::new(),
+        }
     }
 
     #[test]
