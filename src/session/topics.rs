@@ -68,13 +68,11 @@ impl Sessions {
     /// `topic.read`
     pub async fn read(&self, caller: &Caller, read: Read) -> Result<Page> {
         let Read { topic, after, before, limit } = read;
-        let limit = match limit.unwrap_or(PAGE_ITEMS_DEFAULT) {
-            limit @ 1..=PAGE_ITEMS_MAX => limit,
-            _ => {
-                let message = format!("A page has 1 to {PAGE_ITEMS_MAX} events.");
-                return Err(Error::invalid("limit", message));
-            }
-        };
+        let limit = limit.unwrap_or(PAGE_ITEMS_DEFAULT);
+        if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
+            let message = format!("A page has 1 to {PAGE_ITEMS_MAX} events.");
+            return Err(Error::invalid("limit", message));
+        }
         let visible = self.visible(caller, topic).await?;
         let end = visible.until.map_or(Seq::MAX, |until| until + 1);
         let span = match (after, before) {

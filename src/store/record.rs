@@ -127,6 +127,7 @@ macro_rules! record {
     }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq)]
+        #[allow(clippy::struct_field_names, reason = "columns have the schema's names")]
         $vis struct $name { $($(#[$field_doc])* pub(crate) $field: $type,)* }
 
         impl $crate::store::PlainRecord for $name {

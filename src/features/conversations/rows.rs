@@ -125,15 +125,12 @@ pub(super) async fn set(
     value: Option<i64>,
 ) -> Result<()> {
     let setting = setting.to_owned();
-    match value {
-        Some(value) => {
-            let row = SettingRow { user_id: user, conversation_id: conversation, setting, value };
-            store.put(vec![row]).await
-        }
-        None => {
-            let mut key = key(user, conversation);
-            key.push(Value::Text(setting));
-            store.remove::<SettingRow>(vec![key]).await
-        }
+    if let Some(value) = value {
+        let row = SettingRow { user_id: user, conversation_id: conversation, setting, value };
+        store.put(vec![row]).await
+    } else {
+        let mut key = key(user, conversation);
+        key.push(Value::Text(setting));
+        store.remove::<SettingRow>(vec![key]).await
     }
 }

@@ -251,13 +251,11 @@ impl Support {
 
     /// `support.history`
     pub async fn history(&self, caller: &Caller, get: GetHistory) -> Result<History> {
-        let limit = match get.limit.unwrap_or(PAGE_ITEMS_DEFAULT) {
-            limit @ 1..=PAGE_ITEMS_MAX => limit,
-            _ => {
-                let message = format!("A page has 1 to {PAGE_ITEMS_MAX} items.");
-                return Err(Error::invalid("limit", message));
-            }
-        };
+        let limit = get.limit.unwrap_or(PAGE_ITEMS_DEFAULT);
+        if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
+            let message = format!("A page has 1 to {PAGE_ITEMS_MAX} items.");
+            return Err(Error::invalid("limit", message));
+        }
         let place = |text: &str| {
             let (at, id) = text.split_once('.')?;
             Some((at.parse().ok()?, id.parse().ok()?))
@@ -274,7 +272,7 @@ impl Support {
             .last()
             .filter(|_| found.len() == limit as usize)
             .map(|(_, last)| format!("{}.{}", last.ended_at.unwrap_or_default(), last.id));
-        let items = found.into_iter().map(|(desk_id, request)| ended(desk_id, request)).collect();
+        let items = found.into_iter().map(|(desk_id, request)| ended(desk_id, &request)).collect();
         Ok(History { items, next })
     }
 }
@@ -303,7 +301,7 @@ fn in_list(desk: &Desk) -> support::Desk {
 }
 
 /// A request from the history: its desk's coaches play no part any more.
-fn ended(desk_id: DeskId, request: Request) -> support::Request {
+fn ended(desk_id: DeskId, request: &Request) -> support::Request {
     let nobody = Desk {
         id: desk_id,
         name: String::new(),
@@ -312,7 +310,7 @@ fn ended(desk_id: DeskId, request: Request) -> support::Request {
         requests: std::collections::BTreeMap::new(),
         coaches: std::collections::BTreeMap::new(),
     };
-    desk::wire(&nobody, &request)
+    desk::wire(&nobody, request)
 }
 
 fn text(field: &str, value: &str, min: usize, max: usize) -> Result<()> {

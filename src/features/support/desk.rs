@@ -152,15 +152,15 @@ impl Actor {
 
     /// The cached desk, read again if it was read before `trusted_from`.
     async fn current(&mut self, trusted_from: Millis) -> Result<&mut Cached> {
-        let cached = match self.cached.take().filter(|cached| cached.read_at >= trusted_from) {
-            Some(cached) => cached,
-            None => {
-                let read_at = self.parts.clock.now();
-                let mut snapshot = self.parts.store.load(rows::desk_partition(self.id)).await?;
-                let desk = rows::desk(self.id, &snapshot)?.ok_or_else(|| not_found("desk"))?;
-                snapshot.rows = Vec::new();
-                Cached { desk: Arc::new(desk), snapshot, read_at }
-            }
+        let fresh = self.cached.take().filter(|cached| cached.read_at >= trusted_from);
+        let cached = if let Some(cached) = fresh {
+            cached
+        } else {
+            let read_at = self.parts.clock.now();
+            let mut snapshot = self.parts.store.load(rows::desk_partition(self.id)).await?;
+            let desk = rows::desk(self.id, &snapshot)?.ok_or_else(|| not_found("desk"))?;
+            snapshot.rows = Vec::new();
+            Cached { desk: Arc::new(desk), snapshot, read_at }
         };
         Ok(self.cached.insert(cached))
     }
@@ -366,16 +366,12 @@ fn change(before: &Desk, after: &Desk, happened: &[Happening]) -> Change {
                 change.effect(HUSH, &talk(request));
                 change.effect(ENDED, &Ended { desk_id: after.id, request: request.clone() });
                 let request_now = wire(after, request);
-                match &request.coach {
-                    Some(coach) => {
-                        let event = Closed { request: request_now, conversation_id: talk(request) };
-                        tell_both(&mut change, request, coach.id, &event);
-                    }
-                    None => {
-                        let event =
-                            Cancelled { request: request_now, conversation_id: talk(request) };
-                        change.event(Topic::User(request.member.id), event);
-                    }
+                if let Some(coach) = &request.coach {
+                    let event = Closed { request: request_now, conversation_id: talk(request) };
+                    tell_both(&mut change, request, coach.id, &event);
+                } else {
+                    let event = Cancelled { request: request_now, conversation_id: talk(request) };
+                    change.event(Topic::User(request.member.id), event);
                 }
             }
             Happening::Forgotten(id) => {

@@ -1,3 +1,5 @@
+//! The rules of the desk, by example and by chance.
+
 use super::*;
 use proptest::prelude::*;
 use uuid::Uuid;
