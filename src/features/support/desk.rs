@@ -8,7 +8,9 @@ use crate::bus::{Bus, Channel, Class, Notice};
 use crate::clock::Clock;
 use crate::error::{Result, busy, not_found, unavailable};
 use crate::features::conversations::{Conversations, Ensure};
-use crate::store::{COMMIT_TRIES_MAX, Change, CommitError, Following, Snapshot, Store, Version};
+use crate::store::{
+    COMMIT_TRIES_MAX, Change, CommitError, Following, Snapshot, Store, Version, on_a_lane,
+};
 use crate::timers::{Timer, Timers};
 use protocol::conversations::Kind;
 use protocol::limits::BOARD_REQUESTS_MAX;
@@ -39,7 +41,13 @@ pub(crate) const GRACE_TIMER: &str = "coach_grace";
 pub(super) struct DeskHandle(mpsc::Sender<Job>);
 
 type Answer = Result<Option<Found>>;
-type Reply = oneshot::Sender<Answer>;
+
+/// Where an answer goes, and when: an effect must not wait for what follows from its decision,
+/// since that may stand behind the effect itself.
+struct Reply {
+    to: oneshot::Sender<Answer>,
+    is_effect: bool,
+}
 
 enum Job {
     Apply(Box<Input>, Reply),
@@ -92,9 +100,11 @@ impl DeskHandle {
         Self(sender)
     }
 
-    /// Decides. Returns once the decision is durable and what follows from it was done.
+    /// Decides. Returns once the decision is durable and, but for effects, what follows from it
+    /// was done.
     pub(super) async fn apply(&self, input: Input) -> Result<Option<Found>> {
-        let (reply, answer) = oneshot::channel();
+        let (to, answer) = oneshot::channel();
+        let reply = Reply { to, is_effect: on_a_lane() };
         self.ask(Job::Apply(Box::new(input), reply), answer).await
     }
 
@@ -185,18 +195,26 @@ impl Actor {
         }
         match outcome {
             Ok((answers, following)) => {
+                let mut waiting = Vec::new();
+                for (reply, answer) in replies.into_iter().zip(answers) {
+                    if reply.is_effect {
+                        let _ = reply.to.send(answer);
+                    } else {
+                        waiting.push((reply, answer));
+                    }
+                }
                 tokio::spawn(async move {
                     if let Some(following) = following {
                         following.done().await;
                     }
-                    for (reply, answer) in replies.into_iter().zip(answers) {
-                        let _ = reply.send(answer);
+                    for (reply, answer) in waiting {
+                        let _ = reply.to.send(answer);
                     }
                 });
             }
             Err(error) => {
                 for reply in replies {
-                    let _ = reply.send(Err(error.clone()));
+                    let _ = reply.to.send(Err(error.clone()));
                 }
             }
         }
