@@ -3,7 +3,7 @@
 
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use protocol::{Error, ErrorCode, Format};
@@ -65,13 +65,7 @@ impl From<Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Self { status, error } = self;
-        let mut headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE))];
-        if status == StatusCode::UNAUTHORIZED {
-            headers.push((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
-        }
-        if let Some(ms) = error.retry_after_ms {
-            headers.push((header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1_000))));
-        }
+        let retry_after_ms = error.retry_after_ms;
         let document = Document {
             kind: format!("urn:sanctuary:error:{}", error.code.word()),
             title: status.canonical_reason().unwrap_or_default().to_owned(),
@@ -79,12 +73,18 @@ impl IntoResponse for Problem {
             detail: error.message,
             code: error.code,
             retryable: error.retryable,
-            retry_after_ms: error.retry_after_ms,
+            retry_after_ms,
             more: members(error.detail),
         };
-        let body = Format::Json.encode(&document);
-        let mut response = (status, body).into_response();
-        response.headers_mut().extend::<Vec<(HeaderName, HeaderValue)>>(headers);
+        let mut response = (status, Format::Json.encode(&document)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(ms) = retry_after_ms {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1_000)));
+        }
         response
     }
 }

@@ -5,7 +5,7 @@
 
 mod local;
 
-pub use local::LocalBus;
+pub use local::{LocalBus, QUEUE_MESSAGES_MAX};
 
 use bytes::Bytes;
 use protocol::{DeskId, GroupId, Millis, Push, Seq, Signal, Topic, UserId};

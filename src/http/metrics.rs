@@ -13,7 +13,8 @@ const BUCKETS_S: [f64; 12] =
 pub struct Metrics(PrometheusHandle);
 
 impl Metrics {
-    /// Makes this the process's recorder. Once.
+    /// Makes this the process's recorder. Once, and before the parts that describe what they
+    /// count.
     pub fn install() -> Result<Self, BuildError> {
         let handle = PrometheusBuilder::new().set_buckets(&BUCKETS_S)?.install_recorder()?;
         describe();
@@ -39,18 +40,6 @@ fn describe() {
         "process_resident_memory_bytes",
         metrics::Unit::Bytes,
         "Memory of this process that is in RAM"
-    );
-    metrics::describe_counter!(
-        "sanctuary_logins_total",
-        "Logins by password, by outcome (good, wrong)"
-    );
-    metrics::describe_counter!(
-        "sanctuary_logins_throttled_total",
-        "Logins and registrations refused for their rate"
-    );
-    metrics::describe_counter!(
-        "sanctuary_refresh_tokens_reused_total",
-        "Logins ended because a refresh token was used twice"
     );
 }
 

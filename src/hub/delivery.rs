@@ -2,9 +2,9 @@
 
 use super::frame::{OneSignal, Run};
 use super::link::Offered;
+use super::pace::Waves;
 use super::{Hub, Link};
 use crate::bus::{Channel, Message, Notice, Publication};
-use std::future::poll_fn;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -16,12 +16,18 @@ const WAVE_BYTES_MAX: usize = 64 * 1024;
 /// See [`Hub::run`].
 pub(super) async fn run(hub: &Hub, mut drain: mpsc::Receiver<Message>) {
     let mut messages = Vec::with_capacity(WAVE_MESSAGES_MAX);
+    let mut waves = Waves::new(&hub.pace);
     while drain.recv_many(&mut messages, WAVE_MESSAGES_MAX).await > 0 {
         let mut rest = messages.as_slice();
         while !rest.is_empty() {
             let (wave, after) = rest.split_at(wave_len(rest));
-            Wave::new(hub).deliver(wave);
-            poll_fn(|cx| hub.pace.poll(cx)).await;
+            let woken = Wave::new(hub).deliver(wave);
+            // The count comes first: a task may have its turn before the last one is woken.
+            waves.begin(woken.len());
+            for link in woken {
+                link.wake();
+            }
+            waves.settle().await;
             rest = after;
         }
         messages.clear();
@@ -52,7 +58,8 @@ impl<'a> Wave<'a> {
         Self { hub, woken: Vec::new(), frames: 0 }
     }
 
-    fn deliver(mut self, messages: &[Message]) {
+    /// Queues everything, and says whose tasks are to be woken.
+    fn deliver(mut self, messages: &[Message]) -> Vec<Arc<Link>> {
         let mut events: Vec<&Publication> = Vec::new();
         for message in messages {
             match message {
@@ -69,12 +76,8 @@ impl<'a> Wave<'a> {
             }
         }
         self.events(events);
-        // The counts come first: a task may have its turn before the last one is woken.
-        self.hub.pace.wave(self.woken.len());
-        for link in &self.woken {
-            link.wake();
-        }
         metrics::counter!("sanctuary_deliveries_total").increment(self.frames);
+        self.woken
     }
 
     /// Events in a row with the same audience.

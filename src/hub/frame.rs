@@ -175,7 +175,6 @@ impl<'a> OneSignal<'a> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
 mod tests {
     use super::*;
     use protocol::{Event, GroupId, Incoming, groups::MembershipEnded};

@@ -5,12 +5,13 @@
 //! so when [`Hub::revoke`](super::Hub::revoke) returns, nothing more of a channel is sent.
 //! Lock order: a channel of the hub, then a link; never the other way.
 
-use super::cursors::{Cursors, OPENING, Owner, Verdict, Wanted};
+use super::cursors::{Cursors, OPENING, Owner, Wanted};
 use super::frame::{self, OneSignal, Run};
 use super::outbox::{Entry, Kind, Outbox};
 use super::pace::Pace;
-use super::pulse::{Due, Pulse, Seen, Tempo};
+use super::pulse::{Due, Seen, Tempo};
 use super::signal;
+use super::state::State;
 use crate::auth::Caller;
 use crate::bus::{Channel, Class};
 use bytes::Bytes;
@@ -18,19 +19,23 @@ use futures_util::task::AtomicWaker;
 use protocol::close::CloseCode;
 use protocol::session::Expiring;
 use protocol::{Format, Millis, Push, Seq, SessionId, Signal, Topic};
+use std::cell::Cell;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use tokio::io::AsyncWrite;
 
-/// Signals that wait for a session to be open.
-const EARLY_SIGNALS_MAX: usize = 64;
 /// Pushes that may wait when the next page of a replay is read.
 const REPLAY_LOW_WATER_BYTES: usize = 32 * 1024;
 /// The key of control frames of which only the newest matters.
 const PONG: u64 = 1;
 const PING: u64 = 2;
+
+thread_local! {
+    /// The link whose command this thread is polling, by address, and the command.
+    static RUNNING: Cell<(usize, Owner)> = const { Cell::new((0, 0)) };
+}
 
 /// What `session.open` told of a connection.
 #[derive(Debug, Clone)]
@@ -65,40 +70,9 @@ pub struct Link {
     woken: AtomicBool,
     /// Tick of the wheel at which the client was last heard.
     heard: AtomicU32,
-    /// The command whose future is being polled, plus one; 0 for none.
-    running: AtomicU64,
     task: AtomicWaker,
     pace: Arc<Pace>,
-    inner: Mutex<Inner>,
-}
-
-/// Where a link stands in a channel of the hub.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub(super) channel: Channel,
-    pub(super) at: u32,
-}
-
-#[derive(Default)]
-pub(super) struct Inner {
-    pub(super) session: Option<Arc<Session>>,
-    pub(super) places: Vec<Place>,
-    pub(super) pulse: Pulse,
-    outbox: Outbox,
-    cursors: Cursors,
-    /// Asked for by commands that have not been answered yet.
-    follows: Vec<(Owner, Topic, Replay)>,
-    /// Signals that came before the session was open.
-    early: Vec<Entry>,
-    /// The reply to `session.open` is queued: pushes may follow.
-    pub(super) open: bool,
-    background: bool,
-    /// The close frame is queued: nothing comes after it.
-    pub(super) closed: Option<CloseCode>,
-    /// The connection is gone.
-    pub(super) ended: bool,
-    /// The close took too long: drop the socket.
-    pub(super) aborted: bool,
+    inner: Mutex<State>,
 }
 
 /// What the socket's task has to know at each turn.
@@ -121,6 +95,11 @@ pub(super) struct Offered {
     pub(super) frames: u32,
 }
 
+/// A command as an owner.
+fn owner_of(id: u32) -> Owner {
+    u64::from(id) + 1
+}
+
 impl Link {
     pub(super) fn new(pace: Arc<Pace>, format: Format) -> Arc<Self> {
         Arc::new(Self {
@@ -128,7 +107,6 @@ impl Link {
             format,
             woken: AtomicBool::new(false),
             heard: AtomicU32::new(0),
-            running: AtomicU64::new(0),
             task: AtomicWaker::new(),
             pace,
             inner: Mutex::default(),
@@ -221,9 +199,14 @@ impl Link {
         self.task.wake();
     }
 
-    /// Closes after what is queued was written. The first close wins.
+    /// Closes after what is queued was written. The first close wins. A command that closes
+    /// its own connection is answered first.
     pub fn close(&self, code: CloseCode) {
-        self.change(|inner| inner.close(code));
+        let owner = self.owner();
+        self.change(|inner| match owner {
+            Some(owner) => inner.close_after(owner, code),
+            None => inner.close(code),
+        });
         self.task.wake();
     }
 
@@ -232,12 +215,12 @@ impl Link {
         self.lock().session.as_ref().map(|session| session.caller.token_expires_at)
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes what waits, and keeps the books.
-    pub(super) fn change<R>(&self, change: impl FnOnce(&mut Inner) -> R) -> R {
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut inner = self.lock();
         let before = inner.outbox.bytes();
         let result = change(&mut inner);
@@ -253,18 +236,23 @@ impl Link {
         result
     }
 
+    /// The command of this connection that is being polled by this thread.
     fn owner(&self) -> Option<Owner> {
-        match self.running.load(Ordering::Relaxed) {
-            0 => None,
-            running => Some(running),
-        }
+        let (link, owner) = RUNNING.get();
+        (link == self.address()).then_some(owner)
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     /// Queues events of a channel. The caller wakes the task, once for all.
     pub(super) fn offer(&self, run: &Run<'_>, channel: Channel) -> Offered {
         let tag = signal::tag(channel);
-        let (frames, work) = self.change(|inner| inner.offer(run, self.format, tag));
-        self.offered(frames, work)
+        self.change(|inner| {
+            let (frames, work) = inner.offer(run, self.format, tag);
+            self.offered(frames, work)
+        })
     }
 
     /// Queues a signal of a channel. The caller wakes the task.
@@ -276,10 +264,13 @@ impl Link {
     ) -> Offered {
         let mut entry = signal::entry(signal.push, class, signal.frame(self.format));
         entry.channel = signal::tag(channel);
-        let queued = self.change(|inner| inner.push_signal(entry));
-        self.offered(u32::from(queued), queued)
+        self.change(|inner| {
+            let queued = inner.push_signal(entry);
+            self.offered(u32::from(queued), queued)
+        })
     }
 
+    /// Under the lock: a link that ends must not be waited for.
     fn offered(&self, frames: u32, work: bool) -> Offered {
         Offered { wake: work && !self.woken.swap(true, Ordering::SeqCst), frames }
     }
@@ -299,7 +290,7 @@ impl Link {
     }
 
     /// A channel begins for this link. Its topic waits for the reply of the command that asked.
-    pub(super) fn begin(&self, inner: &mut Inner, channel: Channel) {
+    pub(super) fn begin(&self, inner: &mut State, channel: Channel) {
         if !matches!(channel, Channel::User(_))
             && let Some(owner) = inner.holds(self.owner())
         {
@@ -318,9 +309,12 @@ impl Link {
         }
     }
 
-    /// Which command is being polled: what it follows waits for its reply.
-    pub(crate) fn set_running(&self, id: Option<u32>) {
-        self.running.store(id.map_or(0, |id| u64::from(id) + 1), Ordering::Relaxed);
+    /// Polls a command: what it follows or closes waits for its reply.
+    pub(crate) fn running<R>(&self, id: u32, poll: impl FnOnce() -> R) -> R {
+        let before = RUNNING.replace((self.address(), owner_of(id)));
+        let result = poll();
+        RUNNING.set(before);
+        result
     }
 
     /// Queues the reply of a command, and lets begin what waited for it.
@@ -331,16 +325,14 @@ impl Link {
             }
             // Replies are never refused: the edge stops reading instead.
             let _ = inner.outbox.push(Entry::reply(reply));
-            if let Some(id) = id
-                && inner.open
-            {
-                inner.release(u64::from(id) + 1);
+            if let Some(id) = id {
+                inner.release(owner_of(id));
             }
         });
     }
 
     /// Queues the reply of the command that opened the session. Pushes may follow now.
-    pub(crate) fn opened(&self, reply: Bytes) {
+    pub(crate) fn opened(&self, id: u32, reply: Bytes) {
         self.change(|inner| {
             if inner.closed.is_some() {
                 return;
@@ -348,6 +340,7 @@ impl Link {
             let _ = inner.outbox.push(Entry::reply(reply));
             inner.open = true;
             inner.background = inner.session.as_ref().is_some_and(|s| !s.foreground);
+            inner.release(owner_of(id));
             inner.release(OPENING);
             for entry in std::mem::take(&mut inner.early) {
                 inner.push_signal(entry);
@@ -379,12 +372,6 @@ impl Link {
                 inner.shut(CloseCode::Normal, frame::close_echo(code), true);
             }
         });
-    }
-
-    /// Closes without writing what waits.
-    pub(crate) fn cut(&self, code: CloseCode) {
-        self.change(|inner| inner.shut(code, frame::close(code), true));
-        self.task.wake();
     }
 
     /// Signals that the connection itself needs, in the background, too.
@@ -459,16 +446,26 @@ impl Link {
         self.heard.store(tick, Ordering::Relaxed);
     }
 
-    /// The wheel will come at that tick, and not at the one that was arranged before.
-    pub(crate) fn arrange(&self, tick: u32) {
-        self.lock().pulse.arrange(tick);
+    /// The wheel will come at that tick, and not at the one that was arranged before. `after`:
+    /// only if what was arranged last is that visit.
+    pub(crate) fn arrange(&self, tick: u32, after: Option<u32>) -> bool {
+        let mut inner = self.lock();
+        let agreed = after.is_none_or(|visit| inner.pulse.expects(visit));
+        if agreed {
+            inner.pulse.arrange(tick);
+        }
+        agreed
     }
 
-    /// The wheel comes: does what is due, and says when to come again. `None`: not expected
-    /// now, or never again.
+    /// Whether a visit of the wheel is the one that was last arranged.
+    pub(crate) fn expects(&self, tick: u32) -> bool {
+        self.lock().pulse.expects(tick)
+    }
+
+    /// The wheel comes: does what is due, and says when to come again. `None`: never again.
     pub(crate) fn visit(&self, tick: u32, now: Millis, tempo: &Tempo) -> Option<u32> {
         let mut inner = self.lock();
-        if inner.ended || !inner.pulse.expects(tick) {
+        if inner.ended {
             return None;
         }
         let seen = Seen {
@@ -478,8 +475,11 @@ impl Link {
             lot: self.lot(),
             token_expires_at: inner.session.as_ref().map(|s| s.caller.token_expires_at),
         };
+        if let Some((_, code)) = inner.closes {
+            // The command that wanted it has not ended since.
+            inner.close(code);
+        }
         let (due, next) = inner.pulse.visit(tick, now, tempo, seen);
-        inner.pulse.arrange(next);
         drop(inner);
         for due in due {
             match due {
@@ -510,128 +510,5 @@ impl Link {
         if self.woken.swap(false, Ordering::SeqCst) {
             self.pace.turn();
         }
-    }
-}
-
-impl Inner {
-    /// Whose reply must be queued before a topic may begin.
-    fn holds(&self, running: Option<Owner>) -> Option<Owner> {
-        if self.open { running } else { Some(running.unwrap_or(OPENING)) }
-    }
-
-    fn release(&mut self, owner: Owner) {
-        if !self.follows.is_empty() {
-            let follows = std::mem::take(&mut self.follows);
-            for (theirs, topic, replay) in follows {
-                if owner == OPENING || theirs == owner {
-                    self.follow(topic, replay);
-                } else {
-                    self.follows.push((theirs, topic, replay));
-                }
-            }
-        }
-        self.cursors.release(owner);
-    }
-
-    fn follow(&mut self, topic: Topic, replay: Replay) {
-        if !self.cursors.follow(topic, replay) {
-            self.close(CloseCode::Resync);
-        }
-    }
-
-    pub(super) fn forget(&mut self, topic: Topic) {
-        self.cursors.remove(topic);
-        self.follows.retain(|(_, other, _)| *other != topic);
-    }
-
-    /// How many frames were queued, and whether there is work for the task.
-    fn offer(&mut self, run: &Run<'_>, format: Format, channel: u64) -> (u32, bool) {
-        if self.closed.is_some() {
-            return (0, false);
-        }
-        let held = if self.open { None } else { Some(OPENING) };
-        let (mut from, mut queued, mut owed) = (0, 0, false);
-        for (at, event) in run.events.iter().enumerate() {
-            match self.cursors.offer(event.topic, event.seq, held) {
-                Verdict::Send => continue,
-                Verdict::Skip => {
-                    owed = true;
-                    queued += self.push_slice(run, format, channel, from, at);
-                    from = at + 1;
-                }
-                Verdict::Jump { from: first, to } => {
-                    queued += self.push_slice(run, format, channel, from, at);
-                    from = at;
-                    let bytes = frame::gap(format, event.topic, first, to);
-                    self.push_durable(Entry {
-                        kind: Kind::Durable,
-                        channel,
-                        ..Entry::reply(bytes)
-                    });
-                    metrics::counter!("sanctuary_gaps_announced_total").increment(1);
-                }
-                Verdict::TooMany => self.close(CloseCode::Resync),
-            }
-            if self.closed.is_some() {
-                return (queued, true);
-            }
-        }
-        queued += self.push_slice(run, format, channel, from, run.events.len());
-        (queued, queued > 0 || (owed && self.open))
-    }
-
-    fn push_slice(
-        &mut self,
-        run: &Run<'_>,
-        format: Format,
-        channel: u64,
-        from: usize,
-        to: usize,
-    ) -> u32 {
-        let frames = u32::try_from(to - from).unwrap_or(u32::MAX);
-        if frames > 0 {
-            let bytes = run.frames(format).slice(from, to);
-            self.push_durable(Entry { bytes, kind: Kind::Durable, frames, channel, key: 0 });
-        }
-        frames
-    }
-
-    /// Queues what is never dropped; without room for it the connection ends.
-    fn push_durable(&mut self, entry: Entry) {
-        if self.closed.is_none() && self.outbox.push(entry).is_err() {
-            // The client resumes, so what waits is not written: nothing is lost.
-            self.shut(CloseCode::TooSlow, frame::close(CloseCode::TooSlow), true);
-        }
-    }
-
-    /// Whether it was queued.
-    fn push_signal(&mut self, entry: Entry) -> bool {
-        if self.closed.is_some() || self.background {
-            return false;
-        }
-        if self.open {
-            return self.outbox.push(entry).is_ok();
-        }
-        if self.early.len() < EARLY_SIGNALS_MAX {
-            self.early.push(entry);
-        }
-        false
-    }
-
-    pub(super) fn close(&mut self, code: CloseCode) {
-        self.shut(code, frame::close(code), false);
-    }
-
-    fn shut(&mut self, code: CloseCode, close: Bytes, discard: bool) {
-        if self.closed.is_some() {
-            return;
-        }
-        if discard {
-            self.outbox.discard();
-        }
-        self.closed = Some(code);
-        self.follows = Vec::new();
-        self.early = Vec::new();
-        let _ = self.outbox.push(Entry::reply(close));
     }
 }

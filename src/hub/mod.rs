@@ -16,6 +16,7 @@ mod pace;
 mod pulse;
 mod replay;
 mod signal;
+mod state;
 
 pub use cursors::{REPAIR_EVENTS_MAX, TOPICS_MAX};
 pub use link::{Link, Replay, Session};
@@ -26,10 +27,10 @@ use crate::bus::{Channel, Message};
 use crate::log::Log;
 use crate::rights::Rights;
 use dashmap::DashMap;
-use link::{Inner, Place};
 use pace::Pace;
 use protocol::close::CloseCode;
 use protocol::{Format, LoginId, Topic, UserId};
+use state::{Place, State};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 
@@ -197,7 +198,7 @@ impl Hub {
 }
 
 /// False: it is there already, or its connection has ended.
-fn add(links: &mut Vec<Arc<Link>>, link: &Arc<Link>, inner: &mut Inner, channel: Channel) -> bool {
+fn add(links: &mut Vec<Arc<Link>>, link: &Arc<Link>, inner: &mut State, channel: Channel) -> bool {
     if inner.ended || inner.places.iter().any(|place| place.channel == channel) {
         return false;
     }

@@ -75,10 +75,6 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
     /// Bytes of everything that waits.
     pub(super) fn bytes(&self) -> usize {
         self.push_bytes + self.reply_bytes
@@ -260,7 +256,6 @@ impl Outbox {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests may panic")]
 mod tests {
     use super::*;
 

@@ -114,16 +114,26 @@ impl Store {
             done: cleared.map(|row| (row.version, row.index)).collect(),
             relay: relay.clone(),
         };
-        let version = self.engine.commit(partition.clone(), snapshot.version, batch).await?;
         let follows = !outbox.is_empty();
-        snapshot.version = version;
-        snapshot.outbox.retain(|row| row.version > carried);
-        snapshot.outbox.extend(outbox);
-        if snapshot.outbox.is_empty() {
-            return Ok(Following::NOTHING);
-        }
-        // Together with what earlier commits left, on whatever node.
-        let following = self.lanes.follow(&snapshot.partition, version, &snapshot.outbox, relay);
+        let mut left = snapshot.outbox.clone();
+        left.retain(|row| row.version > carried);
+        left.extend(outbox);
+        // A task of its own: once the engine has it, it goes on without the caller.
+        let (engine, lanes) = (Arc::clone(&self.engine), Arc::clone(&self.lanes));
+        let (partition, expected) = (partition.clone(), snapshot.version);
+        let committed = tokio::spawn(async move {
+            let version = engine.commit(partition.clone(), expected, batch).await?;
+            // Together with what earlier commits left, on whatever node.
+            let following = if left.is_empty() {
+                Following::NOTHING
+            } else {
+                lanes.follow(&partition, version, &left, relay)
+            };
+            Ok::<_, CommitError>((version, left, following))
+        });
+        let committed = committed.await.unwrap_or_else(|_| Err(unavailable().into()));
+        let (version, left, following) = committed?;
+        (snapshot.version, snapshot.outbox) = (version, left);
         Ok(if follows { following } else { Following::NOTHING })
     }
 

@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -33,6 +33,7 @@ thread_local! {
 }
 
 /// See the module.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, a byte each")]
 pub(super) struct Connection {
     edge: Arc<Edge>,
     link: Arc<Link>,
@@ -43,7 +44,7 @@ pub(super) struct Connection {
     /// An incomplete frame, or bytes that wait until commands may be read again.
     tail: Vec<u8>,
     /// Frames of an array that wait for the session to be open.
-    held: Option<Box<VecDeque<Vec<u8>>>>,
+    held: VecDeque<Vec<u8>>,
     commands: OpenCommands,
     page: Option<BoxFuture<'static, ()>>,
     malformed: u32,
@@ -90,7 +91,7 @@ impl Connection {
             bearer,
             reader: Reader::default(),
             tail: early.to_vec(),
-            held: None,
+            held: VecDeque::new(),
             commands: OpenCommands::default(),
             page: None,
             malformed: 0,
@@ -143,7 +144,7 @@ impl Connection {
             self.commands.clear();
             self.opening = false;
             self.page = None;
-            self.held = None;
+            self.held = VecDeque::new();
             self.edge.wheel.soon(&self.link);
         }
         if all_written && (self.answered || self.deaf) && !self.shut {
@@ -192,7 +193,7 @@ impl Connection {
     fn resume(&mut self, cx: &mut Context<'_>) -> bool {
         let mut more = false;
         while !self.opening
-            && let Some(frame) = self.held.as_mut().and_then(|held| held.pop_front())
+            && let Some(frame) = self.held.pop_front()
         {
             self.command(cx, &frame);
             more = true;
@@ -200,7 +201,7 @@ impl Connection {
         if self.opening {
             return more;
         }
-        self.held = None;
+        self.held = VecDeque::new();
         if std::mem::take(&mut self.unread) {
             let tail = std::mem::take(&mut self.tail);
             self.read_tail(cx, tail);
@@ -289,8 +290,7 @@ impl Connection {
                 Ok(frames) => {
                     for frame in frames {
                         if self.opening {
-                            let held = self.held.get_or_insert_default();
-                            held.push_back(frame.to_vec());
+                            self.held.push_back(frame.to_vec());
                         } else {
                             self.command(cx, frame);
                         }
@@ -333,7 +333,7 @@ impl Connection {
             if outcome.is_ok() {
                 self.opened = true;
                 self.bearer = None;
-                self.link.opened(reply);
+                self.link.opened(id, reply);
                 self.edge.wheel.soon(&self.link);
                 return;
             }

@@ -46,10 +46,9 @@ impl Running {
         link: &Arc<Link>,
         start: impl FnOnce() -> BoxFuture<'static, Result<Answer>>,
     ) -> Self {
-        link.set_running(Some(id));
-        let future = catch_unwind(AssertUnwindSafe(start))
+        let future = link
+            .running(id, || catch_unwind(AssertUnwindSafe(start)))
             .unwrap_or_else(|_| Box::pin(std::future::ready(Err(panicked()))));
-        link.set_running(None);
         Self { id, meaning, link: Arc::clone(link), future }
     }
 }
@@ -63,16 +62,12 @@ impl Future for Running {
     type Output = Finished;
 
     /// A panic ends this command, and nothing else.
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Finished> {
-        let (id, meaning) = (self.id, self.meaning);
-        self.link.set_running(Some(id));
-        let polled = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx)));
-        self.link.set_running(None);
-        polled.unwrap_or_else(|_| Poll::Ready(Err(panicked()))).map(|outcome| Finished {
-            id,
-            meaning,
-            outcome,
-        })
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Finished> {
+        let Self { id, meaning, link, future } = self.get_mut();
+        let (id, meaning) = (*id, *meaning);
+        link.running(id, || catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))))
+            .unwrap_or_else(|_| Poll::Ready(Err(panicked())))
+            .map(|outcome| Finished { id, meaning, outcome })
     }
 }
 

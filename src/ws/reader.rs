@@ -159,13 +159,13 @@ mod tests {
         let mask = [0x11, 0x22, 0x33, 0x44];
         let mut out = vec![first];
         match payload.len() {
-            len @ 0..126 => out.push(0x80 | u8::try_from(len).unwrap()),
-            len @ 126..65_536 => {
-                out.push(0x80 | 126);
+            len if len < 126 => out.push(0x80 | u8::try_from(len).unwrap()),
+            len if len < 65_536 => {
+                out.push(0x80 | 0x7E);
                 out.extend(u16::try_from(len).unwrap().to_be_bytes());
             }
             len => {
-                out.push(0x80 | 127);
+                out.push(0x80 | 0x7F);
                 out.extend((len as u64).to_be_bytes());
             }
         }

@@ -13,7 +13,7 @@ use axum::http::{Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hyper::upgrade::OnUpgrade;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use protocol::Format;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ fn switching(handshake: &Handshake) -> Response {
 
 /// After the 101 the stream is ours, without hyper's buffers around it.
 async fn take_over(edge: Arc<Edge>, on_upgrade: OnUpgrade, handshake: Handshake) {
-    match on_upgrade.await.map(hyper::upgrade::Upgraded::downcast::<TokioIo<Stream>>) {
+    match on_upgrade.await.map(Upgraded::downcast::<TokioIo<Stream>>) {
         Ok(Ok(parts)) => {
             let socket = parts.io.into_inner();
             edge.accept(socket, handshake.format, handshake.bearer, &parts.read_buf);
@@ -98,7 +98,7 @@ fn check(request: &Request, origins: &[String]) -> Result<Handshake, NoSocket> {
         return Err(NoSocket(StatusCode::UPGRADE_REQUIRED, "Only WebSocket version 13."));
     }
     let key = text(headers, &SEC_WEBSOCKET_KEY).unwrap_or_default();
-    if STANDARD.decode(key).map_or(0, |key| key.len()) != 16 {
+    if STANDARD.decode(key).as_ref().map_or(0, Vec::len) != 16 {
         return bad("Sec-WebSocket-Key is not 16 bytes in base64.");
     }
     if !origin_allowed(headers, origins) {

@@ -36,19 +36,27 @@ impl Wheel {
 
     /// The current tick.
     pub(super) fn now(&self) -> u32 {
-        self.now.load(Ordering::Relaxed)
+        self.now.load(Ordering::SeqCst)
     }
 
     /// Has a connection looked at on the next tick; what was arranged before is void.
     pub(super) fn soon(&self, link: &Arc<Link>) {
-        let tick = self.now() + 1;
-        link.arrange(tick);
-        self.put(Visit { tick, link: Arc::downgrade(link) });
+        self.put(link, 0, None);
     }
 
-    fn put(&self, visit: Visit) {
-        if let Some(mut slot) = self.slot(visit.tick) {
-            slot.push(visit);
+    /// Arranges a visit at a tick, or at the next one if that has passed. `after`: unless
+    /// something else was arranged since that visit.
+    fn put(&self, link: &Arc<Link>, tick: u32, after: Option<u32>) {
+        loop {
+            let tick = tick.max(self.now().saturating_add(1));
+            let Some(mut slot) = self.slot(tick) else { return };
+            // The wheel says what time it is before it empties the slot.
+            if self.now() < tick {
+                if link.arrange(tick, after) {
+                    slot.push(Visit { tick, link: Arc::downgrade(link) });
+                }
+                return;
+            }
         }
     }
 
@@ -77,8 +85,7 @@ impl Wheel {
         let until = u32::try_from(elapsed).unwrap_or(u32::MAX).saturating_add(1);
         let now_ms = clock.now();
         for tick in self.now() + 1..=until {
-            // A connection that asks for the next tick gets one that is still to come.
-            self.now.store(tick, Ordering::Relaxed);
+            self.now.store(tick, Ordering::SeqCst);
             self.visit(tick, now_ms);
         }
     }
@@ -87,14 +94,15 @@ impl Wheel {
         let Some(mut slot) = self.slot(tick) else { return };
         let visits = std::mem::take(&mut *slot);
         drop(slot);
-        for mut visit in visits {
+        for visit in visits {
+            let Some(link) = visit.link.upgrade() else { continue };
+            if !link.expects(visit.tick) {
+                continue;
+            }
             if visit.tick > tick {
-                self.put(visit);
-            } else if let Some(link) = visit.link.upgrade()
-                && let Some(next) = link.visit(visit.tick, now_ms, &self.tempo)
-            {
-                visit.tick = next;
-                self.put(visit);
+                self.put(&link, visit.tick, Some(visit.tick));
+            } else if let Some(next) = link.visit(tick, now_ms, &self.tempo) {
+                self.put(&link, next, Some(visit.tick));
             }
         }
     }

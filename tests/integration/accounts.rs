@@ -10,6 +10,7 @@ use protocol::people::GetProfile;
 use protocol::session::{RevokeReason, Revoked};
 use protocol::{ErrorCode, Event, UserId};
 use sanctuary::auth::Role;
+use sanctuary::cli::{self, Task};
 use sanctuary::clock::Clock;
 use sanctuary::features::accounts::{AccountSettings, NewPeople};
 use sanctuary::store::{Partition, Value};
@@ -316,4 +317,50 @@ async fn people_for_load_tests_are_made_once_and_can_come_in() {
     unique.sort();
     unique.dedup();
     assert_eq!(unique.len(), 600);
+}
+
+#[tokio::test]
+async fn the_command_line_works_on_people() {
+    let folder = tempdir().unwrap();
+    let door = Door::open(folder.path()).await;
+    let anna = door.register("anna").await;
+    let run = async |words: &[&str]| {
+        let words = std::iter::once("sanctuary").chain(words.iter().copied()).map(Into::into);
+        let Task::User(task) = cli::parse(words, []).unwrap().task else { panic!("not of people") };
+        cli::user(task, &door.accounts).await
+    };
+    let roles = run(&["user", "set-role", "Anna@example.org", "coach"]).await.unwrap();
+    assert_eq!(roles, format!("{} member,coach\n", anna.user.id));
+    let roles = run(&["user", "set-role", "anna@example.org", "coach", "--remove"]).await.unwrap();
+    assert_eq!(roles, format!("{} member\n", anna.user.id));
+
+    let mut logins = Vec::new();
+    for ttl in ["1", "10080"] {
+        let token = run(&["user", "token", "anna@example.org", "--ttl-min", ttl]).await.unwrap();
+        let caller = door.authenticator.authenticate(token.trim()).await.unwrap();
+        assert_eq!(caller.token_expires_at, START_AT + ttl.parse::<i64>().unwrap() * 60_000);
+        logins.push(caller.login_id);
+    }
+    assert_eq!(logins[0], logins[1], "such tokens share a login");
+    for words in [["user", "token", "nobody@example.org"], ["user", "token", "no address"]] {
+        run(&words).await.unwrap_err();
+    }
+
+    let file = folder.path().join("tokens");
+    let path = file.to_str().unwrap();
+    let words = ["user", "create", "--count", "3", "--tokens", path, "--role", "coach"];
+    assert_eq!(run(&words).await.unwrap(), "3 people\n");
+    let lines = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(lines.lines().count(), 3);
+    for line in lines.lines() {
+        let (id, token) = line.split_once(' ').unwrap();
+        let caller = door.authenticator.authenticate(token).await.unwrap();
+        assert_eq!(caller.user_id.to_string(), id);
+        assert!(caller.roles.has(Role::Coach));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
 }

@@ -5,6 +5,7 @@ use sanctuary::cli::{self, CliError, Invocation, Task, UserTask};
 use sanctuary::config::{ConfigError, Settings, TABLE, markdown};
 use std::collections::HashSet;
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use tempfile::tempdir;
 
@@ -151,7 +152,7 @@ fn limits_off_lifts_numbers_and_rates() {
     assert_eq!(settings.connections_per_person(), usize::MAX);
     assert_eq!(settings.rate(settings.logins_per_account_per_min), None);
     let settings = Settings::defaults().unwrap();
-    assert_eq!(settings.rate(7).map(|rate| rate.get()), Some(7));
+    assert_eq!(settings.rate(7).map(NonZeroU32::get), Some(7));
 }
 
 #[test]

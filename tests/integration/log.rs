@@ -1,6 +1,6 @@
 //! What the log promises, on every engine.
 
-use crate::engines::{Embedded, Engine, Home, START, on_every_engine};
+use crate::engines::{Engine, Home, START, on_every_engine};
 use futures_util::future::join_all;
 use protocol::conversations::MessageEdited;
 use protocol::{ClientId, Error, ErrorCode, Event, MessageId, Millis, Seq, Topic, UserId};
@@ -46,7 +46,7 @@ on_every_engine! {
 
 /// A gate that takes everything, and can be told otherwise.
 #[derive(Clone)]
-struct Open {
+pub(crate) struct Open {
     number: u128,
     text: Option<String>,
     state: Option<Vec<u8>>,
@@ -61,7 +61,7 @@ fn event(number: u128, text: Option<String>) -> Event {
     MessageEdited { message_id: MessageId(Uuid::from_u128(number)), message_seq: 1, text }.into()
 }
 
-fn open(number: u128) -> Open {
+pub(crate) fn open(number: u128) -> Open {
     Open {
         number,
         text: None,
@@ -71,6 +71,12 @@ fn open(number: u128) -> Open {
         refuse: Arc::default(),
         asked: Arc::default(),
         audience: vec![Channel::User(UserId(Uuid::nil()))],
+    }
+}
+
+impl Open {
+    pub(crate) fn saying(self, text: String) -> Self {
+        Self { text: Some(text), ..self }
     }
 }
 
@@ -127,16 +133,16 @@ impl Gate for Panics {
     }
 }
 
-fn topic(n: u128) -> Topic {
+pub(crate) fn topic(n: u128) -> Topic {
     Topic::Conversation(protocol::ConversationId(Uuid::from_u128(n)))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "an append takes it so")]
-fn key(n: u128) -> Option<Key> {
+pub(crate) fn key(n: u128) -> Option<Key> {
     Some(Key::of_client(UserId(Uuid::from_u128(7)), ClientId(Uuid::from_u128(n))))
 }
 
-async fn append(
+pub(crate) async fn append(
     engine: &Engine,
     topic: Topic,
     key: Option<Key>,
@@ -147,7 +153,7 @@ async fn append(
 }
 
 /// The numbers of a topic's events, and that their seqs are 1, 2, 3, …
-async fn numbers(engine: &Engine, topic: Topic) -> Vec<u128> {
+pub(crate) async fn numbers(engine: &Engine, topic: Topic) -> Vec<u128> {
     let mut numbers = Vec::new();
     loop {
         let after = numbers.len() as Seq;
@@ -492,65 +498,4 @@ async fn an_unknown_outcome_is_settled_by_the_key(home: &dyn Home) {
     assert!((engine.health)().is_ok());
     assert_eq!(engine.bus.take().len(), 1, "now it is announced");
     assert_eq!(append(&engine, topic(1), key(2), open(2)).await.unwrap().seq, 2);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_write_that_fails_takes_nobody_with_it() {
-    let home = Embedded::new();
-    let (engine, faults) = home.open_with_faults();
-    faults.slow(Duration::from_millis(30));
-    faults.refuse_write(20);
-    let appended = join_all((1..=40).map(|n| append(&engine, topic(1), key(n), open(n)))).await;
-    let failed: Vec<usize> = (0..40).filter(|n| appended[*n].is_err()).collect();
-    assert_eq!(failed, [19]);
-    assert_eq!(numbers(&engine, topic(1)).await.len(), 39);
-    assert_eq!(engine.bus.take().len(), 39);
-    assert!((engine.health)().is_ok());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_is_an_error_until_there_is_room() {
-    let home = Embedded::new();
-    let (engine, faults) = home.open_with_faults();
-    append(&engine, topic(1), key(0), open(0)).await.unwrap();
-    faults.fill_disk(true);
-    let mut acknowledged = 1;
-    let refused = loop {
-        let text = Some("x".repeat(3_000));
-        let gate = Open { text, ..open(acknowledged) };
-        match append(&engine, topic(1), key(acknowledged), gate).await {
-            Ok(_) => acknowledged += 1,
-            Err(error) => break error,
-        }
-    };
-    assert_eq!(refused.code, ErrorCode::Unavailable);
-    let cause = (engine.health)().unwrap_err();
-    assert!(cause.contains("full"), "{cause}");
-    assert_eq!(numbers(&engine, topic(1)).await, (0..acknowledged).collect::<Vec<_>>());
-    faults.fill_disk(false);
-    append(&engine, topic(1), key(acknowledged), open(acknowledged)).await.unwrap();
-    assert!((engine.health)().is_ok());
-    assert_eq!(numbers(&engine, topic(1)).await, (0..=acknowledged).collect::<Vec<_>>());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_waits_at_the_end_is_still_written_and_the_wal_is_gone() {
-    let home = Embedded::new();
-    let (engine, faults) = home.open_with_faults();
-    faults.slow(Duration::from_millis(20));
-    let mut appends: Vec<_> =
-        (0..300).map(|n| Box::pin(append(&engine, topic(1), key(n), open(n)))).collect();
-    for append in &mut appends {
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        assert!(append.as_mut().poll(&mut context).is_pending());
-    }
-    tokio::task::block_in_place(|| (engine.close)());
-    for append in appends {
-        append.await.unwrap();
-    }
-    let late = append(&engine, topic(1), key(999), open(999)).await.unwrap_err();
-    assert_eq!(late.code, ErrorCode::Unavailable);
-    let wal = home.folder().join(format!("{}-wal", sanctuary::engine::sqlite::FILE_NAME));
-    assert!(std::fs::metadata(wal).map_or(true, |wal| wal.len() == 0));
-    assert_eq!(numbers(&home.open(), topic(1)).await.len(), 300);
 }

@@ -1,15 +1,26 @@
 //! The integration tests: one binary, one module a subject.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "tests may panic"
+)]
 
 mod accounts;
+mod client;
 mod config;
 mod door;
+mod edge;
 mod engines;
 mod http;
+mod hub;
 mod keys;
 mod log;
 mod logins;
 mod outbox;
 mod schema;
+mod sqlite;
+mod stage;
 mod store;
 mod timers;

@@ -11,8 +11,9 @@ use sanctuary::store::{
     Carry, Cells, Change, CommitError, Corrupt, OutKey, Partition, RELAY_AFTER_MS, RELAY_TIMER,
     Store, Value, VersionedRecord, on_a_lane,
 };
-use sanctuary::timers::{Driver, Fire, Timer};
+use sanctuary::timers::{Driver, Fire, RETRY_MS, Timer};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -30,9 +31,11 @@ on_every_engine! {
     what_failed_is_not_cleared_by_a_later_commit,
     the_next_commit_brings_what_failed_before,
     older_versions_go_first,
+    what_fails_now_and_then_follows_once_and_in_order_in_the_end,
     an_effect_may_decide_on_its_own_partition,
     effects_may_decide_in_a_circle,
     a_caller_that_leaves_does_not_stop_what_follows,
+    a_caller_that_leaves_during_the_commit_does_not_either,
     an_effect_that_panics_is_left_to_the_relay,
     a_conflict_leaves_nothing_to_carry,
     a_commit_of_unknown_outcome_is_carried_by_its_timer,
@@ -359,7 +362,7 @@ async fn a_failed_effect_stops_its_partition_and_is_tried_again(home: &dyn Home)
     assert_eq!(numbers(&node, feed(1)).await, [0_u128; 0]);
     assert_eq!(node.driver.fire_due(LATER).await.unwrap(), 0, "still broken");
     node.carrier.heal();
-    let again = LATER + sanctuary::timers::RETRY_MS;
+    let again = LATER + RETRY_MS;
     assert_eq!(node.driver.fire_due(again).await.unwrap(), 1);
     assert_eq!(numbers(&node, feed(1)).await, [10]);
     assert_eq!(node.carrier.names(), ["broken"]);
@@ -420,6 +423,48 @@ async fn older_versions_go_first(home: &dyn Home) {
         changed.unwrap();
     }
     assert_eq!(numbers(&node, feed(1)).await, (0..40).collect::<Vec<_>>());
+}
+
+async fn what_fails_now_and_then_follows_once_and_in_order_in_the_end(home: &dyn Home) {
+    let (one, two) = (node(home), node(home));
+    let calls = Arc::new(AtomicUsize::new(0));
+    for node in [&one, &two] {
+        let calls = Arc::clone(&calls);
+        node.carrier.tell("flaky", move |_, _| {
+            let fails = calls.fetch_add(1, Ordering::SeqCst) % 3 != 2;
+            async move { if fails { Err(busy()) } else { Ok(()) } }
+        });
+    }
+    let changes = (0..60_usize).map(|n| {
+        let store = if n % 2 == 0 { &one.store } else { &two.store };
+        async move {
+            loop {
+                let changed = store.decide(in_box(1), |snapshot| {
+                    let mut change = Change::new();
+                    change.write(Count(1));
+                    tell(&mut change, "flaky");
+                    change.event(feed(1), event(u128::from(snapshot.version)));
+                    Ok((change, ()))
+                });
+                match changed.await {
+                    Ok(()) => break,
+                    Err(error) => assert_eq!(error.code, ErrorCode::Busy),
+                }
+            }
+        }
+    });
+    join_all(changes).await;
+    let mut now = LATER;
+    while !one.store.load(in_box(1)).await.unwrap().outbox.is_empty() {
+        assert!(now < LATER + 1_000 * RETRY_MS, "never ends");
+        one.driver.fire_due(now).await.unwrap();
+        two.driver.fire_due(now).await.unwrap();
+        now += RETRY_MS;
+    }
+    // Clearing commits count as versions, without an event.
+    let numbers = numbers(&one, feed(1)).await;
+    assert_eq!(numbers.len(), 60);
+    assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
 }
 
 async fn an_effect_may_decide_on_its_own_partition(home: &dyn Home) {
@@ -499,19 +544,37 @@ async fn a_caller_that_leaves_does_not_stop_what_follows(home: &dyn Home) {
     assert_eq!(numbers(&node, feed(1)).await, [10]);
 }
 
+async fn a_caller_that_leaves_during_the_commit_does_not_either(home: &dyn Home) {
+    let node = node(home);
+    let mut snapshot = node.store.load(in_box(1)).await.unwrap();
+    node.engine.faults.slow(Duration::from_millis(50));
+    let mut change = Change::new();
+    change.event(feed(1), event(10));
+    let commit = node.store.commit(&mut snapshot, change);
+    assert!(tokio::time::timeout(Duration::from_millis(10), commit).await.is_err());
+    let wait = async {
+        while numbers(&node, feed(1)).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    // Long before its relay timer.
+    tokio::time::timeout(Duration::from_secs(4), wait).await.unwrap();
+    assert_eq!(numbers(&node, feed(1)).await, [10]);
+}
+
 async fn an_effect_that_panics_is_left_to_the_relay(home: &dyn Home) {
     let node = node(home);
-    let sound = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let sound = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&sound);
     node.carrier.tell("panics", move |_, _| {
-        let sound = flag.load(std::sync::atomic::Ordering::SeqCst);
+        let sound = flag.load(Ordering::SeqCst);
         async move {
             assert!(sound, "on purpose");
             Ok(())
         }
     });
     change(&node, 1, |change| tell(change, "panics")).await.unwrap();
-    sound.store(true, std::sync::atomic::Ordering::SeqCst);
+    sound.store(true, Ordering::SeqCst);
     assert_eq!(node.driver.fire_due(LATER).await.unwrap(), 1);
     assert_eq!(node.carrier.names(), ["panics"]);
 }

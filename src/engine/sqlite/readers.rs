@@ -1,6 +1,6 @@
 //! The readers: a few threads with connections of their own, which read while the writer writes.
 
-use super::configure;
+use super::{READER_CACHE_KIB, configure};
 use crate::error::{Result, unavailable};
 use rusqlite::Connection;
 use std::path::Path;
@@ -29,7 +29,7 @@ impl Readers {
         for n in 0..count {
             let connection = Connection::open(path)
                 .and_then(|connection| {
-                    configure(&connection)?;
+                    configure(&connection, READER_CACHE_KIB)?;
                     connection.execute_batch("PRAGMA query_only = ON")?;
                     Ok(connection)
                 })

@@ -10,16 +10,19 @@ use super::faults::{CommitFault, Faults};
 use super::health::Health;
 use super::queue::{Job, Queue};
 use super::tables::SWEEP_ROWS_MAX;
-use super::{configure, error};
+use super::{WRITER_CACHE_KIB, configure, error};
 use crate::clock::Clock;
 use rusqlite::{Connection, ffi};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// Between two sweeps of rows whose time is over.
 pub const SWEEP_INTERVAL_MS: u64 = 30_000;
+/// Between two looks whether another process wrote.
+pub const FOREIGN_LOOK_MS: u64 = 500;
 /// The same while a sweep found as much as it may delete.
 pub const SWEEP_AGAIN_MS: u64 = 1_000;
 
@@ -35,6 +38,7 @@ pub(super) struct Writer {
     pub(super) hooks: Arc<Mutex<Vec<Hook>>>,
     pub(super) clock: Clock,
     pub(super) sweeps: Vec<String>,
+    pub(super) foreign: watch::Sender<u64>,
 }
 
 enum Failure {
@@ -49,7 +53,8 @@ impl Writer {
     pub(super) fn run(mut self) {
         let mut next_sweep = Instant::now() + Duration::from_millis(SWEEP_INTERVAL_MS);
         let mut full = false;
-        while let Some(jobs) = self.queue.take(next_sweep.duration_since(Instant::now())) {
+        let mut seen = (Instant::now(), self.data_version());
+        while let Some(jobs) = self.queue.take(Duration::from_millis(FOREIGN_LOOK_MS)) {
             if full != self.faults.disk_is_full() {
                 full = !full;
                 self.limit_pages(full);
@@ -60,6 +65,13 @@ impl Writer {
             if !jobs.is_empty() {
                 self.group(jobs);
             }
+            if seen.0.elapsed() >= Duration::from_millis(FOREIGN_LOOK_MS) {
+                let version = self.data_version();
+                if version != seen.1 {
+                    self.foreign.send_modify(|times| *times += 1);
+                }
+                seen = (Instant::now(), version);
+            }
             if Instant::now() >= next_sweep {
                 let pause = if self.sweep() { SWEEP_AGAIN_MS } else { SWEEP_INTERVAL_MS };
                 next_sweep = Instant::now() + Duration::from_millis(pause);
@@ -68,6 +80,12 @@ impl Writer {
         if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::warn!(%error, "no checkpoint at the end; the next start reads the WAL");
         }
+    }
+
+    /// Changes with the commits of others, not with one's own.
+    fn data_version(&self) -> Option<i64> {
+        let mut pragma = self.connection.prepare_cached("PRAGMA data_version").ok()?;
+        pragma.query_row([], |row| row.get(0)).ok()
     }
 
     fn group(&mut self, mut jobs: Vec<Box<dyn Job>>) {
@@ -138,7 +156,9 @@ impl Writer {
         if self.connection.is_autocommit() || self.execute("ROLLBACK").is_ok() {
             return;
         }
-        match Connection::open(&self.path).and_then(|new| configure(&new).map(|()| new)) {
+        match Connection::open(&self.path)
+            .and_then(|new| configure(&new, WRITER_CACHE_KIB).map(|()| new))
+        {
             Ok(new) => self.connection = new,
             Err(error) => tracing::error!(%error, "the store can't be opened again"),
         }

@@ -119,6 +119,7 @@ pub struct Origin {
 impl Accounts {
     /// From their parts.
     pub fn new(parts: Parts<'_>) -> Arc<Self> {
+        describe_metrics();
         Arc::new(Self {
             store: parts.store,
             tokens: parts.tokens,
@@ -131,4 +132,19 @@ impl Accounts {
             names: Names::default(),
         })
     }
+}
+
+fn describe_metrics() {
+    metrics::describe_counter!(
+        "sanctuary_logins_total",
+        "Logins by password, by outcome (good, wrong)"
+    );
+    metrics::describe_counter!(
+        "sanctuary_logins_throttled_total",
+        "Logins and registrations refused for their rate"
+    );
+    metrics::describe_counter!(
+        "sanctuary_refresh_tokens_reused_total",
+        "Logins ended because a refresh token was used twice"
+    );
 }

@@ -4,8 +4,8 @@
 //! keeps beside its head, so who may write is decided at the place where it is written.
 
 use protocol::conversations::{
-    ConversationClosed, ConversationOpened, ConversationReopened, Kind, MemberJoined, MemberLeft,
-    MessageCreated, MessageDeleted, MessageEdited, MessageReacted,
+    ConversationClosed, ConversationOpened, Kind, MemberJoined, MemberLeft, MessageCreated,
+    MessageDeleted, MessageEdited, MessageReacted,
 };
 use protocol::limits::{CONVERSATION_MEMBERS_MAX, EDIT_WINDOW_MS};
 use protocol::{ClientId, Error, ErrorCode, Event, MessageId, Millis, Seq, UserId};
@@ -118,8 +118,6 @@ pub(crate) enum Action {
         user: UserId,
     },
     Close,
-    #[cfg_attr(not(test), expect(dead_code, reason = "no command asks for it yet"))]
-    Reopen,
 }
 
 /// What is written.
@@ -240,10 +238,6 @@ pub(crate) fn decide(
         Action::Close if state.closed => Err(Refusal::AlreadySo),
         Action::Close => {
             Ok(written(ConversationClosed {}, State { closed: true, ..state }, Vec::new()))
-        }
-        Action::Reopen if !state.closed => Err(Refusal::AlreadySo),
-        Action::Reopen => {
-            Ok(written(ConversationReopened {}, State { closed: false, ..state }, Vec::new()))
         }
     }
 }
@@ -392,7 +386,6 @@ mod tests {
             Action::Join { user: person(3) },
             Action::Leave { user: person(1) },
             Action::Close,
-            Action::Reopen,
         ]
     }
 
@@ -400,16 +393,15 @@ mod tests {
     fn each_state_takes_just_the_actions_it_should() {
         let open = opened(&[1, 2]);
         let closed = State { closed: true, ..open.clone() };
-        let table: [(Option<State>, [Option<Refusal>; 9]); 3] = [
+        let table: [(Option<State>, [Option<Refusal>; 8]); 3] = [
             (None, {
-                let mut all = [Some(Refusal::NoSuchConversation); 9];
+                let mut all = [Some(Refusal::NoSuchConversation); 8];
                 all[0] = None;
                 all
             }),
             (Some(open), {
-                let mut all = [None; 9];
+                let mut all = [None; 8];
                 all[0] = Some(Refusal::AlreadySo);
-                all[8] = Some(Refusal::AlreadySo);
                 all
             }),
             (
@@ -423,7 +415,6 @@ mod tests {
                     None,
                     None,
                     Some(Refusal::AlreadySo),
-                    None,
                 ],
             ),
         ];

@@ -134,8 +134,8 @@ mod tests {
             version,
             waiting_total: u32::try_from(waiting.len()).unwrap(),
             waiting,
-            active_total: 0,
             active: Vec::new(),
+            active_total: 0,
             coaches: Vec::new(),
         }
     }
