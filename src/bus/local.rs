@@ -4,7 +4,7 @@ use super::{Bus, Message, Notice, Publication};
 use tokio::sync::mpsc;
 
 /// Messages on their way to the hub. A full queue slows the log's writer down.
-pub(super) const QUEUE_MESSAGES_MAX: usize = 16 * 1024;
+pub const QUEUE_MESSAGES_MAX: usize = 16 * 1024;
 
 /// See the module.
 #[derive(Debug)]
