@@ -214,8 +214,9 @@ pub struct Ask {
 pub struct Asked {
     /// The request.
     pub request: Request,
-    /// 1 is next.
-    pub position: u32,
+    /// 1 is next; absent where a coach was faster than the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u32>,
     /// How long; absent while not known yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<Wait>,

@@ -36,9 +36,9 @@ impl Claims {
     }
 
     /// `support.request` was acknowledged.
-    pub(crate) fn asked(&mut self, request: RequestId, position: u32) -> Result<(), Fault> {
+    pub(crate) fn asked(&mut self, request: RequestId, position: Option<u32>) -> Result<(), Fault> {
         self.life(request).asked = true;
-        Self::position(request, position)
+        position.map_or(Ok(()), |position| Self::position(request, position))
     }
 
     /// A place in the queue was told.
@@ -94,12 +94,14 @@ impl Claims {
     }
 
     /// Compares everything with the desk's board and with what members' status says, both read
-    /// after the last change.
+    /// after the last change. `beyond`: so many more wait than the board shows.
     pub(crate) fn faults(
         &self,
         board: &HashMap<RequestId, Standing>,
+        beyond: usize,
         status: &HashMap<RequestId, Standing>,
     ) -> Vec<Fault> {
+        let mut beyond = beyond;
         let mut faults = Vec::new();
         for (&request, life) in &self.lives {
             if life.owners.len() > 1 + life.requeues {
@@ -115,6 +117,9 @@ impl Claims {
             let open = life.asked && life.ended.is_none();
             match (board.get(&request), status.get(&request)) {
                 (None, None) if open => faults.push(Fault::Forgotten { request }),
+                (None, Some(Standing { state: State::Queued, .. })) if open && beyond > 0 => {
+                    beyond -= 1;
+                }
                 (board, status) if open && board != status => {
                     let (status, board) = (word(status), word(board));
                     faults.push(Fault::BoardDisagrees { request, status, board });
@@ -162,7 +167,7 @@ mod tests {
 
     fn asked() -> Claims {
         let mut claims = Claims::default();
-        assert_eq!(claims.asked(REQUEST, 1), Ok(()));
+        assert_eq!(claims.asked(REQUEST, Some(1)), Ok(()));
         claims
     }
 
@@ -171,7 +176,7 @@ mod tests {
     }
 
     fn faults_of(claims: &Claims) -> Vec<Fault> {
-        claims.faults(&HashMap::new(), &HashMap::new())
+        claims.faults(&HashMap::new(), 0, &HashMap::new())
     }
 
     #[test]
@@ -186,7 +191,7 @@ mod tests {
     #[test]
     fn a_request_that_still_waits_is_clean() {
         let queued = at(State::Queued, None);
-        assert_eq!(asked().faults(&queued, &queued), vec![]);
+        assert_eq!(asked().faults(&queued, 0, &queued), vec![]);
     }
 
     #[test]
@@ -220,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_board_that_differs_from_the_members_status_is_found() {
-        let faults = asked().faults(&at(State::Queued, None), &HashMap::new());
+        let faults = asked().faults(&at(State::Queued, None), 0, &HashMap::new());
         let differs =
             Fault::BoardDisagrees { request: REQUEST, status: "nowhere", board: "queued" };
         assert_eq!(faults, vec![differs]);
@@ -230,7 +235,7 @@ mod tests {
     fn a_board_that_keeps_what_has_ended_is_found() {
         let mut claims = asked();
         claims.ended(REQUEST, State::Cancelled);
-        let faults = claims.faults(&at(State::Queued, None), &HashMap::new());
+        let faults = claims.faults(&at(State::Queued, None), 0, &HashMap::new());
         let differs = Fault::BoardDisagrees { request: REQUEST, status: "ended", board: "queued" };
         assert_eq!(faults, vec![differs]);
     }
@@ -241,10 +246,10 @@ mod tests {
         claims.won(REQUEST, CARA);
         claims.told(REQUEST, CARA);
         let dan = at(State::Active, Some(DAN));
-        let kinds: Vec<_> = claims.faults(&dan, &dan).iter().map(Fault::kind).collect();
+        let kinds: Vec<_> = claims.faults(&dan, 0, &dan).iter().map(Fault::kind).collect();
         assert_eq!(kinds, vec!["board_disagrees"]);
         let cara = at(State::Active, Some(CARA));
-        assert_eq!(claims.faults(&cara, &cara), vec![]);
+        assert_eq!(claims.faults(&cara, 0, &cara), vec![]);
     }
 
     #[test]

@@ -139,7 +139,7 @@ impl Support {
         // The commit made sure that it gets to the desk; this waits for it and learns the place.
         let found = self.desk(desk_id).apply(Input::Enqueue(request)).await?;
         let Found { request, position } = found.ok_or_else(|| conflict("This request is over."))?;
-        Ok(Asked { request, position: position.unwrap_or(0), wait: None })
+        Ok(Asked { request, position, wait: None })
     }
 
     /// Makes a request the member's open one, or says which one is.
@@ -295,7 +295,7 @@ fn in_list(desk: &Desk) -> support::Desk {
         name: desk.name.clone(),
         topics: desk.topics.clone(),
         open: desk.open,
-        waiting: u32::try_from(desk.queue().len()).unwrap_or(u32::MAX),
+        waiting: desk.waiting_total(),
         wait: None,
     }
 }

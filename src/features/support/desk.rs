@@ -487,6 +487,7 @@ pub(super) fn board(look: &Look, coach: UserId) -> Board {
     let mut active: Vec<&Request> = desk
         .requests
         .values()
+        .map(Arc::as_ref)
         .filter(|request| request.state == super::model::State::Active)
         .collect();
     active.sort_by_key(|request| {

@@ -8,6 +8,7 @@ use protocol::people::Person;
 use protocol::{DeskId, Error, ErrorCode, Millis, RequestId, UserId, support};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Where a request is in its life. Offers, transfers and fees are further states of this set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +124,8 @@ pub(crate) struct Desk {
     pub(crate) name: String,
     pub(crate) topics: Vec<String>,
     pub(crate) open: bool,
-    pub(crate) requests: BTreeMap<RequestId, Request>,
+    /// Shared with the desk before a decision, so that deciding copies what changes only.
+    pub(crate) requests: BTreeMap<RequestId, Arc<Request>>,
     pub(crate) coaches: BTreeMap<UserId, Coach>,
 }
 
@@ -240,21 +242,31 @@ impl From<Refusal> for Error {
 impl Desk {
     /// Waiting requests, next one first.
     pub(crate) fn queue(&self) -> Vec<&Request> {
-        let mut queue: Vec<_> =
-            self.requests.values().filter(|r| r.state == State::Queued).collect();
+        let mut queue: Vec<_> = self.waiting().collect();
         queue.sort_by_key(|request| (request.place, request.id));
         queue
     }
 
+    /// Waiting requests, in no order.
+    fn waiting(&self) -> impl Iterator<Item = &Request> {
+        self.requests.values().map(Arc::as_ref).filter(|request| request.state == State::Queued)
+    }
+
+    /// How many wait.
+    pub(crate) fn waiting_total(&self) -> u32 {
+        u32::try_from(self.waiting().count()).unwrap_or(u32::MAX)
+    }
+
     /// 1 for the next one.
     pub(crate) fn position(&self, id: RequestId) -> Option<u32> {
-        let index = self.queue().iter().position(|request| request.id == id)?;
-        u32::try_from(index + 1).ok()
+        let own = self.requests.get(&id).filter(|request| request.state == State::Queued)?;
+        let before = |other: &&Request| (other.place, other.id) < (own.place, own.id);
+        u32::try_from(self.waiting().filter(before).count() + 1).ok()
     }
 
     /// Requests that a coach answers.
     pub(crate) fn answered_by(&self, coach: UserId) -> impl Iterator<Item = &Request> {
-        self.requests.values().filter(move |request| {
+        self.requests.values().map(Arc::as_ref).filter(move |request| {
             request.state == State::Active && request.coach.as_ref().is_some_and(|c| c.id == coach)
         })
     }
@@ -304,7 +316,7 @@ impl Desk {
             ended_at: None,
             summary: None,
         };
-        self.requests.insert(new.id, request.clone());
+        self.requests.insert(new.id, Arc::new(request.clone()));
         Ok(vec![Happening::Queued(request)])
     }
 
@@ -317,7 +329,8 @@ impl Desk {
     ) -> Result<Vec<Happening>, Refusal> {
         let load = self.load(coach.id);
         let choices = self.coaches.get(&coach.id).map_or(choices, |known| known.choices);
-        let request = self.requests.get_mut(&id).ok_or(Refusal::NoSuchRequest)?;
+        let request =
+            self.requests.get_mut(&id).map(Arc::make_mut).ok_or(Refusal::NoSuchRequest)?;
         if let (State::Active, Some(owner)) = (request.state, &request.coach) {
             return if owner.id == coach.id {
                 Ok(Vec::new())
@@ -394,7 +407,8 @@ impl Desk {
         summary: Option<String>,
         now: Millis,
     ) -> Result<Request, Refusal> {
-        let request = self.requests.get_mut(&id).ok_or(Refusal::NoSuchRequest)?;
+        let request =
+            self.requests.get_mut(&id).map(Arc::make_mut).ok_or(Refusal::NoSuchRequest)?;
         request.state = state;
         request.summary = summary;
         request.ended_at = Some(now);
@@ -450,10 +464,10 @@ impl Desk {
         let mut dropped: Vec<(i64, RequestId)> =
             self.answered_by(coach).map(|request| (request.place, request.id)).collect();
         dropped.sort_unstable();
-        let mut front = self.queue().first().map_or(now, |request| request.place);
+        let mut front = self.waiting().map(|request| request.place).min().unwrap_or(now);
         let mut happened = vec![Happening::CoachChanged(coach)];
         for (_, id) in dropped.into_iter().rev() {
-            let Some(request) = self.requests.get_mut(&id) else { continue };
+            let Some(request) = self.requests.get_mut(&id).map(Arc::make_mut) else { continue };
             let Some(state) = request.state.next(Transition::Requeue) else { continue };
             front -= 1;
             request.state = state;

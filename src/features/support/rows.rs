@@ -5,6 +5,7 @@ use crate::error::{Result, internal};
 use crate::store::{Partition, Range, Snapshot, Store, Value, VersionedRecord, record};
 use protocol::people::Person;
 use protocol::{DeskId, Millis, RequestId, UserId};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The one partition of the directory.
@@ -162,7 +163,7 @@ pub(super) fn desk(id: DeskId, snapshot: &Snapshot) -> Result<Option<Desk>> {
             ended_at: row.ended_at,
             summary: row.summary,
         };
-        desk.requests.insert(request.id, request);
+        desk.requests.insert(request.id, Arc::new(request));
     }
     for row in snapshot.all::<CoachRow>()? {
         let choices =

@@ -25,7 +25,7 @@ pub const LANES_MAX: usize = 8_192;
 /// costs a second try, to no effect.
 pub const CARRIED_PARTITIONS_MAX: usize = 16_384;
 /// Groups of one commit that are carried out at the same time.
-pub const GROUPS_AT_ONCE_MAX: usize = 16;
+pub const GROUPS_AT_ONCE_MAX: usize = 64;
 /// Nobody waits longer for what follows from a commit; it goes on.
 pub const FOLLOWING_WAIT_MS: u64 = 3_000;
 

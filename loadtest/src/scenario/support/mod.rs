@@ -156,6 +156,8 @@ async fn judge(
     }
     let board =
         coach.call(GetBoard { desk_id: desk }).await.map_err(SetupError::during("desk.board"))?;
+    let total = board.waiting_total as usize + board.active_total as usize;
+    let beyond = total.saturating_sub(board.waiting.len() + board.active.len());
     let board: HashMap<RequestId, Standing> =
         board.waiting.iter().chain(&board.active).map(|r| (r.id, standing(r))).collect();
     let statuses: Vec<Status> = for_each(members, async |member| {
@@ -172,7 +174,7 @@ async fn judge(
         }
     }
     let claims = held(&office.claims);
-    for fault in claims.faults(&board, &status) {
+    for fault in claims.faults(&board, beyond, &status) {
         office.run.found(&"support", &fault);
     }
     if claims.claimed_count() == 0 {
