@@ -9,6 +9,7 @@
 mod accounts;
 mod client;
 mod config;
+mod desk;
 mod door;
 mod edge;
 mod engines;
@@ -19,6 +20,7 @@ mod log;
 mod logins;
 mod outbox;
 mod schema;
+mod server;
 mod stage;
 mod store;
 mod timers;
