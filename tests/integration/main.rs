@@ -9,6 +9,7 @@
 mod accounts;
 mod client;
 mod config;
+mod conversations;
 mod desk;
 mod door;
 mod edge;
@@ -19,6 +20,7 @@ mod keys;
 mod log;
 mod logins;
 mod outbox;
+mod resume;
 mod schema;
 mod server;
 mod stage;
