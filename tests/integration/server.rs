@@ -268,7 +268,7 @@ pub(crate) fn client_id() -> protocol::ClientId {
 }
 
 /// Asks again until it is so, within bounds.
-pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
+pub(crate) async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let ask = async {
         loop {
             if let Some(found) = ask().await {
