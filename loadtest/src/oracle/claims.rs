@@ -263,7 +263,7 @@ mod tests {
     fn a_place_below_one_is_found() {
         let mut claims = Claims::default();
         assert_eq!(
-            claims.asked(REQUEST, 0),
+            claims.asked(REQUEST, Some(0)),
             Err(Fault::Position { request: REQUEST, position: 0 })
         );
     }

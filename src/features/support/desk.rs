@@ -18,7 +18,7 @@ use protocol::support::{
     self, Board, BoardCoach, Cancelled, Claimed, Closed, CoachAway, DeskChange, DeskChanged,
     Position, Queued, Requeued,
 };
-use protocol::{DeskId, Millis, Push, RequestId, Signal, Topic, UserId};
+use protocol::{DeskId, ErrorCode, Millis, Push, RequestId, Signal, Topic, UserId};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -227,6 +227,7 @@ impl Actor {
         inputs: &[Input],
     ) -> std::result::Result<(Vec<Answer>, Option<Following>), CommitError> {
         let now = self.parts.clock.now();
+        let may_be_old = self.cached.is_some();
         self.current(Millis::MIN).await?;
         let Some(mut cached) = self.cached.take() else { return Err(unavailable().into()) };
         let before = Arc::clone(&cached.desk);
@@ -241,6 +242,14 @@ impl Actor {
                 }
                 Err(refusal) => Err(refusal.into()),
             });
+        }
+        // Without a commit no version tells whether the desk was the newest. It is read again,
+        // unless it was just now and nobody could be told better.
+        if happened.is_empty() && may_be_old {
+            let recent = cached.read_at >= now - CACHE_TRUSTED_MS;
+            if !recent || !answers.iter().all(holds_a_moment) {
+                return Err(CommitError::Conflict);
+            }
         }
         let mut following = None;
         if !happened.is_empty() {
@@ -323,6 +332,15 @@ impl Actor {
             }
         }
         self.told = now;
+    }
+}
+
+/// Whether an answer is as good on a desk that is a moment old: the request was there, or had an
+/// owner. That something is not there, or does not fit, may be news to this node only.
+fn holds_a_moment(answer: &Answer) -> bool {
+    match answer {
+        Ok(found) => found.is_some(),
+        Err(error) => error.code == ErrorCode::AlreadyClaimed,
     }
 }
 
