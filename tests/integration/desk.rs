@@ -148,12 +148,12 @@ async fn a_request_lives_from_the_first_words_to_the_next_time() {
     let server = TestServer::open(folder.path()).await;
     let (before, ada, lin) =
         (server.member("before").await, server.member("ada").await, server.coach("lin").await);
-    assert_eq!(request(&server, &before, None).await.position, 1);
+    assert_eq!(request(&server, &before, None).await.position, Some(1));
     let (mut adas, mut lins) = (server.socket(&ada).await, server.socket(&lin).await);
 
     let wanted = ask(server.general().await, Some("I can't sleep."));
     let asked = adas.call(wanted).await.unwrap();
-    assert_eq!((asked.request.state, asked.position), (State::Queued, 2));
+    assert_eq!((asked.request.state, asked.position), (State::Queued, Some(2)));
     let status = adas.call(GetStatus {}).await.unwrap();
     assert_eq!(status.position, Some(2));
     let id = asked.request.conversation_id;
@@ -198,7 +198,7 @@ async fn a_request_lives_from_the_first_words_to_the_next_time() {
 
     let again = request(&server, &ada, None).await;
     assert_ne!(again.request.id, asked.request.id);
-    assert_eq!(again.position, 2);
+    assert_eq!(again.position, Some(2));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -273,7 +273,7 @@ async fn a_coach_who_drops_gives_the_place_back_after_a_grace() {
     let asked = request(&server, &ada, Some("Hello?")).await.request;
     claim(&server, &lin, asked.id).await.unwrap();
     let behind = request(&server, &ben, None).await;
-    assert_eq!(behind.position, 1);
+    assert_eq!(behind.position, Some(1));
     drop(lins);
     let until = adas
         .signal(|signal| match signal {
@@ -390,7 +390,7 @@ async fn a_request_that_was_committed_reaches_the_desk_once_after_a_crash() {
     assert_eq!((board.waiting_total, board.waiting[0].member.id), (1, ada.id));
     // Asking again is the same request, and nothing is told twice.
     let again = server.by(&ada, wanted).await.unwrap();
-    assert_eq!((again.request.id, again.position), (board.waiting[0].id, 1));
+    assert_eq!((again.request.id, again.position), (board.waiting[0].id, Some(1)));
     server.later(RELAYED_MS).await;
     let feed = server.feed(&ada).await;
     assert_eq!(count(&feed, |event| matches!(event, Event::SupportQueued(_))), 1);
