@@ -6,7 +6,7 @@ use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
 use sanctuary::demo;
 use sanctuary::http::Metrics;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -59,7 +59,11 @@ async fn run(task: Task, settings: &Settings) -> Result<(), Failure> {
 
 async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&settings.log)?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 

@@ -36,9 +36,13 @@ const POSITION_INTERVAL: Duration = Duration::from_secs(1);
 /// The kind of the timer that ends a coach's grace. Subject: desk id, coach id.
 pub(crate) const GRACE_TIMER: &str = "coach_grace";
 
-/// The way to a desk.
+/// The way to a desk: one for people, and one for effects and looks, which never wait for what
+/// follows from people's decisions.
 #[derive(Clone)]
-pub(super) struct DeskHandle(mpsc::Sender<Job>);
+pub(super) struct DeskHandle {
+    people: mpsc::Sender<Job>,
+    urgent: mpsc::Sender<Job>,
+}
 
 type Answer = Result<Option<Found>>;
 
@@ -89,52 +93,74 @@ struct Actor {
     cached: Option<Cached>,
     told: HashMap<RequestId, u32>,
     moved: bool,
+    /// Resolves when what followed from the last decisions of people was carried out. Until then
+    /// the next ones gather, so that they share a commit: what follows from commits is carried
+    /// out one commit after the other.
+    following: Option<oneshot::Receiver<()>>,
 }
 
 impl DeskHandle {
     /// A desk's task. It ends when the last handle is dropped.
     pub(super) fn start(id: DeskId, parts: Parts) -> Self {
-        let (sender, jobs) = mpsc::channel(QUEUE_INPUTS_MAX);
-        let actor = Actor { id, parts, cached: None, told: HashMap::new(), moved: false };
-        tokio::spawn(actor.run(jobs));
-        Self(sender)
+        let (people, from_people) = mpsc::channel(QUEUE_INPUTS_MAX);
+        let (urgent, from_urgent) = mpsc::channel(QUEUE_INPUTS_MAX);
+        let told = HashMap::new();
+        let actor = Actor { id, parts, cached: None, told, moved: false, following: None };
+        tokio::spawn(actor.run(from_people, from_urgent));
+        Self { people, urgent }
     }
 
     /// Decides. Returns once the decision is durable and, but for effects, what follows from it
     /// was done.
     pub(super) async fn apply(&self, input: Input) -> Result<Option<Found>> {
         let (to, answer) = oneshot::channel();
-        let reply = Reply { to, is_effect: on_a_lane() };
-        self.ask(Job::Apply(Box::new(input), reply), answer).await
+        let is_effect = on_a_lane();
+        let way = if is_effect { &self.urgent } else { &self.people };
+        ask(way, Job::Apply(Box::new(input), Reply { to, is_effect }), answer).await
     }
 
     /// The desk as it is.
     pub(super) async fn look(&self) -> Result<Look> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Job::Look(reply), answer).await
-    }
-
-    async fn ask<T>(&self, job: Job, answer: oneshot::Receiver<Result<T>>) -> Result<T> {
-        self.0.try_send(job).map_err(|_| busy())?;
-        answer.await.map_err(|_| unavailable())?
+        ask(&self.urgent, Job::Look(reply), answer).await
     }
 }
 
+async fn ask<T>(
+    way: &mpsc::Sender<Job>,
+    job: Job,
+    answer: oneshot::Receiver<Result<T>>,
+) -> Result<T> {
+    way.try_send(job).map_err(|_| busy())?;
+    answer.await.map_err(|_| unavailable())?
+}
+
 impl Actor {
-    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+    async fn run(mut self, mut people: mpsc::Receiver<Job>, mut urgent: mpsc::Receiver<Job>) {
         let mut positions = tokio::time::interval(POSITION_INTERVAL);
         positions.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut batch = Vec::new();
         loop {
-            tokio::select! {
-                count = jobs.recv_many(&mut batch, COMMIT_INPUTS_MAX) => {
-                    if count == 0 {
-                        return;
-                    }
-                    self.handle(std::mem::take(&mut batch)).await;
+            let (first, more) = tokio::select! {
+                biased;
+                _ = positions.tick(), if self.moved => {
+                    self.tell_positions();
+                    continue;
                 }
-                _ = positions.tick(), if self.moved => self.tell_positions(),
+                job = urgent.recv() => (job, &mut urgent),
+                () = carried_out(&mut self.following), if self.following.is_some() => {
+                    self.following = None;
+                    continue;
+                }
+                job = people.recv(), if self.following.is_none() => (job, &mut people),
+            };
+            let Some(first) = first else { return };
+            let mut jobs = vec![first];
+            while jobs.len() < COMMIT_INPUTS_MAX
+                && let Ok(job) = more.try_recv()
+            {
+                jobs.push(job);
             }
+            self.handle(jobs).await;
         }
     }
 
@@ -203,6 +229,10 @@ impl Actor {
                         waiting.push((reply, answer));
                     }
                 }
+                let (done, following_done) = oneshot::channel();
+                if following.is_some() && !waiting.is_empty() {
+                    self.following = Some(following_done);
+                }
                 tokio::spawn(async move {
                     if let Some(following) = following {
                         following.done().await;
@@ -210,6 +240,7 @@ impl Actor {
                     for (reply, answer) in waiting {
                         let _ = reply.to.send(answer);
                     }
+                    let _ = done.send(());
                 });
             }
             Err(error) => {
@@ -341,6 +372,13 @@ fn holds_a_moment(answer: &Answer) -> bool {
     match answer {
         Ok(found) => found.is_some(),
         Err(error) => error.code == ErrorCode::AlreadyClaimed,
+    }
+}
+
+/// Also where the one who would say so is gone.
+async fn carried_out(following: &mut Option<oneshot::Receiver<()>>) {
+    if let Some(done) = following {
+        let _ = done.await;
     }
 }
 
