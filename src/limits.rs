@@ -1,9 +1,10 @@
-//! Rates: how often a person may do a thing. Settings; `--limits off` lifts them. Sizes are not
-//! here: those are the protocol's.
+//! Numbers that bound what people ask: rates, which are settings (`--limits off` lifts them), and
+//! the length of a page. Sizes are not here: those are the protocol's.
 
 use crate::error::Result;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use protocol::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use protocol::{Command, Error, ErrorCode, UserId};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -101,6 +102,14 @@ impl Rates {
     /// Counts a refusal; true where a person goes on and on regardless.
     pub fn is_reckless(&self, user: UserId) -> bool {
         self.refusals.check(user).is_err()
+    }
+}
+
+/// The length of a page: what was asked for, or the default.
+pub fn page(wanted: Option<u32>) -> Result<u32> {
+    match wanted.unwrap_or(PAGE_ITEMS_DEFAULT) {
+        limit @ 1..=PAGE_ITEMS_MAX => Ok(limit),
+        _ => Err(Error::invalid("limit", format!("A page has 1 to {PAGE_ITEMS_MAX} items."))),
     }
 }
 

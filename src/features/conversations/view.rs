@@ -3,9 +3,9 @@
 use super::rows::{self, ARCHIVED, InboxRow, MUTED, SettingRow};
 use super::{Conversations, ahead, number, state_at};
 use crate::error::Result;
+use crate::limits;
 use crate::log::{self, Head, OwnedHead, Span};
 use protocol::conversations::{Conversation, Conversations as Page, List};
-use protocol::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use protocol::{ConversationId, Error, Topic, UserId};
 
 use super::model::State;
@@ -58,7 +58,7 @@ impl Conversations {
     /// A page of a person's conversations, newest activity first. Heads come from the log, so
     /// an inbox hint that is too high shows nothing false.
     pub(super) async fn page(&self, user: UserId, list: &List) -> Result<Page> {
-        let limit = limit(list.limit)?;
+        let limit = limits::page(list.limit)? as usize;
         let after = list.after.as_deref().map(Place::parse).transpose()?;
         let mut inbox = rows::inbox(&self.store, user).await?;
         inbox.sort_by_key(|row| std::cmp::Reverse(Place::of(row)));
@@ -101,13 +101,6 @@ impl Conversations {
 /// Archived until a newer message comes.
 fn is_archived(state: &State, settings: &[SettingRow]) -> bool {
     settings.iter().any(|row| row.setting == ARCHIVED && number(state.messages) <= row.value)
-}
-
-fn limit(wanted: Option<u32>) -> Result<usize> {
-    match wanted.unwrap_or(PAGE_ITEMS_DEFAULT) {
-        limit @ 1..=PAGE_ITEMS_MAX => Ok(limit as usize),
-        _ => Err(Error::invalid("limit", format!("A page has 1 to {PAGE_ITEMS_MAX} items."))),
-    }
 }
 
 /// Where a conversation stands in the list: by time, then by id.

@@ -5,8 +5,9 @@ use super::model::{Refusal, Wish};
 use super::rows::{self, GroupRow};
 use crate::auth::Caller;
 use crate::error::Result;
+use crate::limits;
 use protocol::groups::{Create, Get, Group, GroupResult, Groups as Page, Join, Leave, List};
-use protocol::limits::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
+use protocol::limits::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX};
 use protocol::session::Done;
 use protocol::{Error, GroupId, Topic, UserId};
 
@@ -45,7 +46,7 @@ impl Groups {
 
     /// `group.list`
     pub async fn list(&self, caller: &Caller, list: List) -> Result<Page> {
-        let limit = limit(list.limit)?;
+        let limit = limits::page(list.limit)?;
         let after = list.after.as_deref().map(str::parse::<GroupId>).transpose();
         let after =
             after.map_err(|_| Error::invalid("after", "This is not a place in the list."))?;
@@ -88,12 +89,5 @@ impl Groups {
             role: self.role(user, id).await?,
             head_seq: head.seq,
         }))
-    }
-}
-
-pub(super) fn limit(wanted: Option<u32>) -> Result<u32> {
-    match wanted.unwrap_or(PAGE_ITEMS_DEFAULT) {
-        limit @ 1..=PAGE_ITEMS_MAX => Ok(limit),
-        _ => Err(Error::invalid("limit", format!("A page has 1 to {PAGE_ITEMS_MAX} items."))),
     }
 }

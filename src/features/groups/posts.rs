@@ -1,9 +1,9 @@
 //! The `post.*` commands.
 
 use super::Groups;
-use super::commands::limit;
 use crate::auth::Caller;
 use crate::error::Result;
+use crate::limits;
 use crate::log::{self, Entry, Key, Span};
 use protocol::groups::{CreatePost, ListPosts, Post, PostCreated, PostPublished, Posts};
 use protocol::limits::{PAGE_BYTES_MAX, POST_CHARS_MAX};
@@ -56,7 +56,7 @@ impl Groups {
     /// `post.list`
     pub async fn list_posts(&self, caller: &Caller, list: ListPosts) -> Result<Posts> {
         self.as_member(caller.user_id, list.group_id).await?;
-        let limit = limit(list.limit)?;
+        let limit = limits::page(list.limit)?;
         let after = list.after.as_deref().map(str::parse::<Seq>).transpose();
         let before =
             after.map_err(|_| Error::invalid("after", "This is not a place in the list."))?;

@@ -7,11 +7,12 @@ use super::model::{Choices, Desk, Input, NewRequest, Refusal, Request};
 use super::rows::{self, OpenRow, RouteRow, SettingsRow};
 use crate::auth::{Caller, Role};
 use crate::error::{Result, conflict, forbidden, not_found};
+use crate::limits;
 use crate::store::Change;
 use protocol::limits::{
     COACH_CAPACITY_MAX, COACH_DESKS_MAX, DESK_OPEN_REQUESTS_MAX, DESK_TOPICS_MAX, DESKS_MAX,
-    EXPERTISE_CHARS_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX,
-    SUBJECT_CHARS_MAX, SUMMARY_CHARS_MAX,
+    EXPERTISE_CHARS_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX, PAGE_ITEMS_MAX, SUBJECT_CHARS_MAX,
+    SUMMARY_CHARS_MAX,
 };
 use protocol::people::Person;
 use protocol::support::{
@@ -251,11 +252,7 @@ impl Support {
 
     /// `support.history`
     pub async fn history(&self, caller: &Caller, get: GetHistory) -> Result<History> {
-        let limit = get.limit.unwrap_or(PAGE_ITEMS_DEFAULT);
-        if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
-            let message = format!("A page has 1 to {PAGE_ITEMS_MAX} items.");
-            return Err(Error::invalid("limit", message));
-        }
+        let limit = limits::page(get.limit)?;
         let place = |text: &str| {
             let (at, id) = text.split_once('.')?;
             Some((at.parse().ok()?, id.parse().ok()?))
