@@ -3,7 +3,7 @@
 
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use protocol::{Error, ErrorCode, Format};
@@ -109,9 +109,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let content_type = request.headers().get(header::CONTENT_TYPE);
-        let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        let media_type = media_type(request.headers());
         if !media_type.eq_ignore_ascii_case(Format::Json.content_type()) {
             let error = Error::new(ErrorCode::Malformed, "The body must be application/json.");
             return Err(Problem::from(error).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
@@ -121,6 +119,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             .map_err(|rejection| unreadable(&rejection))?;
         decode(&bytes).map(Self).map_err(Problem::from)
     }
+}
+
+/// The `Content-Type` of a request without its parameters; empty where there is none.
+pub fn media_type(headers: &HeaderMap) -> &str {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim()
 }
 
 fn unreadable(rejection: &BytesRejection) -> Problem {

@@ -22,8 +22,7 @@ async fn run(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let media_type = crate::problem::media_type(&headers);
     let format = [Format::Json, Format::MessagePack]
         .into_iter()
         .find(|format| format.content_type().eq_ignore_ascii_case(media_type));

@@ -11,7 +11,7 @@ use protocol::conversations::{
     Archive, Changed, ConversationResult, Conversations as Page, Delete, Edit, Get, Kind, List,
     Mark, Marks, Mute, Open, React, Receipt, Send, Sent, Typing, TypingNow,
 };
-use protocol::limits::{ATTACHMENTS_MAX, EMOJI_BYTES_MAX, MESSAGE_CHARS_MAX};
+use protocol::limits::{EMOJI_BYTES_MAX, MESSAGE_CHARS_MAX};
 use protocol::session::Done;
 use protocol::{Error, Event, Topic};
 
@@ -53,7 +53,7 @@ impl Conversations {
     /// `conversation.send`
     pub async fn send(&self, caller: &Caller, send: Send) -> Result<Sent> {
         let Send { conversation_id, client_id, text, attachments, reply_to } = send;
-        if attachments.len() > ATTACHMENTS_MAX || !attachments.is_empty() {
+        if !attachments.is_empty() {
             return Err(Error::invalid("attachments", "There is no such file."));
         }
         let text = message_text(text.unwrap_or_default())?;
