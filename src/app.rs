@@ -1,24 +1,26 @@
 //! The only place where parts are wired together.
 
+mod engine;
+
+pub use engine::Engine;
+
 use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
 use crate::bus::{Bus, LocalBus, Message};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::dispatch::{Dispatch, Features};
-use crate::engine::sqlite::Sqlite;
 use crate::features::accounts::{self, Accounts};
 use crate::features::conversations::Conversations;
 use crate::features::groups::Groups;
 use crate::features::support::Support;
-use crate::http::{self, Check, Metrics};
+use crate::http::{self, Metrics};
 use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
-use crate::log::{Log, SqliteLog};
 use crate::presence::Presence;
 use crate::rights::Rights;
 use crate::session::Sessions;
-use crate::store::{Carry, SqliteStore, Store};
-use crate::timers::{Driver, Fire, SqliteTimers, Timers};
+use crate::store::{Carry, Store};
+use crate::timers::{Driver, Fire};
 use crate::ws::{Edge, EdgeConfig, Server, TlsFiles};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,10 +52,8 @@ pub enum StartError {
 
 /// What the server and the command line have in common: the data folder, and who people are.
 pub struct Core {
-    engine: Arc<Sqlite>,
+    engine: Engine,
     clock: Clock,
-    log: Arc<dyn Log>,
-    timers: Arc<dyn Timers>,
     hub: Arc<Hub>,
     store: Arc<Store>,
     authenticator: Arc<Authenticator>,
@@ -65,23 +65,24 @@ pub struct Core {
 impl Core {
     /// Opens the data folder that the settings name.
     pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
-        let engine = Sqlite::open(&settings.data, clock.clone())?;
-        Self::over(engine, settings, clock).await
+        let (bus, from_bus) = LocalBus::new();
+        let bus: Arc<dyn Bus> = Arc::new(bus);
+        let engine = Engine::open(settings, &clock, &bus).await?;
+        Self::over(engine, bus, from_bus, settings, clock).await
     }
 
-    /// Over an engine that is open.
+    /// Over an engine and a bus that are open.
     pub async fn over(
-        engine: Arc<Sqlite>,
+        engine: Engine,
+        bus: Arc<dyn Bus>,
+        from_bus: mpsc::Receiver<Message>,
         settings: &Settings,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let (bus, from_bus) = LocalBus::new();
-        let bus: Arc<dyn Bus> = Arc::new(bus);
-        let log: Arc<dyn Log> = Arc::new(SqliteLog::new(Arc::clone(&engine), Arc::clone(&bus)));
-        let timers: Arc<dyn Timers> = Arc::new(SqliteTimers::new(Arc::clone(&engine)));
-        let rows = Arc::new(SqliteStore::new(Arc::clone(&engine)));
+        let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
+        let rows = Arc::clone(&engine.rows);
         let store = Store::new(rows, Arc::clone(&log), Arc::clone(&timers), clock.clone());
-        let hub = Hub::new(Arc::clone(&log), settings.connections_per_person());
+        let hub = Hub::new(Arc::clone(&log), Arc::clone(&bus), settings.connections_per_person());
 
         let master = MasterKey::open(&settings.master_key_path())?;
         let keys = KeyRing::open(Arc::clone(&store), &master, clock.clone()).await?;
@@ -128,18 +129,7 @@ impl Core {
         });
         store.carry_with(Arc::clone(&features) as Arc<dyn Carry>);
         hub.rights_with(Arc::clone(&features) as Arc<dyn Rights>);
-        Ok(Self {
-            engine,
-            clock,
-            log,
-            timers,
-            hub,
-            store,
-            authenticator,
-            accounts,
-            features,
-            from_bus,
-        })
+        Ok(Self { engine, clock, hub, store, authenticator, accounts, features, from_bus })
     }
 
     /// Who people are.
@@ -149,20 +139,13 @@ impl Core {
 
     /// Writes what waits and closes the file.
     pub async fn close(self) {
-        close(self.engine).await;
-    }
-}
-
-async fn close(engine: Arc<Sqlite>) {
-    let closed = tokio::task::spawn_blocking(move || engine.close()).await;
-    if closed.is_err() {
-        tracing::error!("the store did not close well");
+        (self.engine.close)().await;
     }
 }
 
 /// A server that listens.
 pub struct App {
-    engine: Arc<Sqlite>,
+    engine: Engine,
     features: Arc<Features>,
     dispatch: Dispatch,
     timers: Arc<Driver>,
@@ -186,11 +169,12 @@ impl App {
         metrics: Metrics,
         edge: EdgeConfig,
     ) -> Result<Self, StartError> {
-        let Core { engine, clock, timers, hub, store, authenticator, features, .. } = core;
+        let Core { engine, clock, hub, store, authenticator, features, .. } = core;
+        let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
         let presence = Presence::new(Arc::clone(&hub), store, clock.clone());
         let sessions = Sessions {
             hub: Arc::clone(&hub),
-            log: core.log,
+            log,
             rights: Arc::clone(&features) as Arc<dyn Rights>,
             authenticator: Arc::clone(&authenticator),
             presence: Arc::clone(&presence),
@@ -211,7 +195,6 @@ impl App {
         let tls = tls.map(|(cert, key)| TlsFiles { cert, key });
         let server = Server::bind(settings.listen, tls, Arc::clone(&edge))
             .map_err(|cause| StartError::Listen { listen: settings.listen, cause })?;
-        let health = Arc::clone(&engine);
         let router = http::router(http::Parts {
             routes: vec![
                 edge.routes(),
@@ -219,7 +202,7 @@ impl App {
                 http::commands::routes(dispatch.clone()),
             ],
             authenticator,
-            checks: vec![Check::new("store", move || std::future::ready(health.health()))],
+            checks: vec![engine.check.clone()],
             metrics,
         });
 
@@ -275,6 +258,6 @@ impl App {
         for task in &self.tasks {
             task.abort();
         }
-        close(self.engine).await;
+        (self.engine.close)().await;
     }
 }

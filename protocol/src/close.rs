@@ -1,7 +1,9 @@
 //! Close codes of the WebSocket. Below 4500 a client reconnects, from 4500 on it does not.
 
+use serde::{Deserialize, Serialize};
+
 /// Why the server closes a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u16)]
 pub enum CloseCode {
     /// RFC 6455: the client said goodbye.

@@ -1,6 +1,7 @@
 //! The bus of a single node: a bounded queue into its own hub.
 
-use super::{Bus, Message, Notice, Publication};
+use super::{Bus, Channel, Control, Message, Notice, Publication};
+use futures_util::future::{BoxFuture, ready};
 use tokio::sync::mpsc;
 
 /// Messages on their way to the hub. A full queue slows the log's writer down.
@@ -28,6 +29,26 @@ impl Bus for LocalBus {
                 return;
             }
         }
+    }
+
+    fn publish(&self, publications: Vec<Publication>) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            for publication in publications {
+                if self.queue.send(Message::Event(publication)).await.is_err() {
+                    return;
+                }
+            }
+        })
+    }
+
+    fn control(&self, _: Control) {}
+
+    fn listen(&self, _: Channel) {}
+
+    fn unlisten(&self, _: Channel) {}
+
+    fn listening(&self, _: Channel) -> BoxFuture<'_, ()> {
+        Box::pin(ready(()))
     }
 
     fn notify(&self, notice: Notice) {

@@ -8,10 +8,13 @@ mod local;
 pub use local::{LocalBus, QUEUE_MESSAGES_MAX};
 
 use bytes::Bytes;
-use protocol::{DeskId, GroupId, Millis, Push, Seq, Signal, Topic, UserId};
+use futures_util::future::BoxFuture;
+use protocol::close::CloseCode;
+use protocol::{DeskId, GroupId, LoginId, Millis, Push, Seq, SessionId, Signal, Topic, UserId};
+use serde::{Deserialize, Serialize};
 
 /// What a connection listens to. A publication names the channels that hear of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Channel {
     /// All sessions of a person; carries the events of all that person's conversations.
     User(UserId),
@@ -58,6 +61,50 @@ pub enum Class {
     Signal,
 }
 
+/// What the hub of one node asks of the hubs of the others. It may be lost: whatever relies on
+/// it also holds by a durable row, which a node reads again when it was cut off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Control {
+    /// Close a person's connections: those of one login, or all.
+    Close {
+        /// Whose.
+        user: UserId,
+        /// Of which login.
+        login: Option<LoginId>,
+        /// With what.
+        code: CloseCode,
+    },
+    /// A device opened a session; its older connections are to be closed with 4503.
+    Opened {
+        /// Whose.
+        user: UserId,
+        /// The client's own name for the device.
+        device_id: String,
+        /// Counts up with each connect of the device.
+        attempt: u64,
+        /// The session that opened.
+        session: SessionId,
+    },
+    /// A right was taken away.
+    Revoke {
+        /// Whose.
+        user: UserId,
+        /// To listen to what.
+        channel: Channel,
+    },
+}
+
+impl Control {
+    /// Whom it is about; it reaches the nodes where that person is connected.
+    pub const fn user(&self) -> UserId {
+        match self {
+            Self::Close { user, .. } | Self::Opened { user, .. } | Self::Revoke { user, .. } => {
+                *user
+            }
+        }
+    }
+}
+
 /// What travels on the bus.
 #[derive(Debug, Clone)]
 pub enum Message {
@@ -65,6 +112,8 @@ pub enum Message {
     Event(Publication),
     /// A signal.
     Notice(Notice),
+    /// From the hub of another node.
+    Control(Control),
 }
 
 /// The way to the hubs of all nodes.
@@ -72,6 +121,22 @@ pub trait Bus: Send + Sync {
     /// From the log's writer, in the order of the log: waits while the way is full, so that
     /// writers slow down before anything is lost. Never call it from async code.
     fn publish_blocking(&self, publications: Vec<Publication>);
+
+    /// The same from async code.
+    fn publish(&self, publications: Vec<Publication>) -> BoxFuture<'_, ()>;
+
+    /// To the hubs of all other nodes. Dropped and counted where the way is full.
+    fn control(&self, control: Control);
+
+    /// Somebody on this node listens to a channel from now on. Never waits.
+    fn listen(&self, channel: Channel);
+
+    /// Nobody on this node listens to it any more. Never waits.
+    fn unlisten(&self, channel: Channel);
+
+    /// Resolves when all that is published to a channel from now on reaches this node. Where the
+    /// way to the others is broken, it resolves as well: what is missed then is repaired.
+    fn listening(&self, channel: Channel) -> BoxFuture<'_, ()>;
 
     /// A signal; dropped and counted where the way is full.
     fn notify(&self, notice: Notice);

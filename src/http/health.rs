@@ -13,9 +13,10 @@ use tokio::time::timeout;
 const CHECK_TIMEOUT_MS: u64 = 2_000;
 
 /// One thing that must be well.
+#[derive(Clone)]
 pub struct Check {
     name: &'static str,
-    probe: Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>,
+    probe: Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>,
 }
 
 impl Check {
@@ -25,7 +26,7 @@ impl Check {
         P: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
-        Self { name, probe: Box::new(move || Box::pin(probe())) }
+        Self { name, probe: Arc::new(move || Box::pin(probe())) }
     }
 }
 

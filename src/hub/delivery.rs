@@ -39,7 +39,7 @@ fn wave_len(messages: &[Message]) -> usize {
     let fits = messages.iter().take_while(|message| {
         bytes += match message {
             Message::Event(publication) => publication.body.len(),
-            Message::Notice(_) => 0,
+            Message::Notice(_) | Message::Control(_) => 0,
         };
         bytes <= WAVE_BYTES_MAX
     });
@@ -72,6 +72,10 @@ impl<'a> Wave<'a> {
                 Message::Notice(notice) => {
                     self.events(std::mem::take(&mut events));
                     self.notice(notice);
+                }
+                Message::Control(control) => {
+                    self.events(std::mem::take(&mut events));
+                    self.hub.obey(control);
                 }
             }
         }

@@ -23,13 +23,13 @@ pub use link::{Link, Replay, Session};
 pub use outbox::{OUTBOX_BYTES_MAX, OUTBOX_FRAMES_MAX, REPLIES_BYTES_MAX, REPLIES_MAX};
 pub use pulse::Tempo;
 
-use crate::bus::{Channel, Message};
+use crate::bus::{Bus, Channel, Control, Message};
 use crate::log::Log;
 use crate::rights::Rights;
 use dashmap::DashMap;
 use pace::Pace;
 use protocol::close::CloseCode;
-use protocol::{Format, LoginId, Topic, UserId};
+use protocol::{Format, LoginId, SessionId, Topic, UserId};
 use state::{Place, State};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
@@ -37,6 +37,7 @@ use tokio::sync::mpsc;
 /// Connections of this node and what they listen to.
 pub struct Hub {
     log: Arc<dyn Log>,
+    bus: Arc<dyn Bus>,
     rights: OnceLock<Arc<dyn Rights>>,
     channels: DashMap<Channel, Vec<Arc<Link>>>,
     connections_per_user_max: usize,
@@ -63,9 +64,10 @@ const fn topic_of(channel: Channel) -> Topic {
 
 impl Hub {
     /// A hub without connections. `connections_per_user_max`: see the settings.
-    pub fn new(log: Arc<dyn Log>, connections_per_user_max: usize) -> Arc<Self> {
+    pub fn new(log: Arc<dyn Log>, bus: Arc<dyn Bus>, connections_per_user_max: usize) -> Arc<Self> {
         Arc::new(Self {
             log,
+            bus,
             rights: OnceLock::new(),
             channels: DashMap::new(),
             connections_per_user_max,
@@ -93,6 +95,12 @@ impl Hub {
     /// device (lower `attempt`, or same and earlier) is closed with 4503.
     pub fn attach(&self, link: &Arc<Link>, session: Session) -> Result<(), Refused> {
         let channel = Channel::User(session.caller.user_id);
+        let opened = Control::Opened {
+            user: session.caller.user_id,
+            device_id: session.device_id.clone(),
+            attempt: session.attempt,
+            session: link.id(),
+        };
         let mut replaced = Vec::new();
         {
             let mut links = self.channels.entry(channel).or_default();
@@ -117,13 +125,20 @@ impl Hub {
             }
             let mut inner = link.lock();
             inner.session = Some(Arc::new(session));
-            add(&mut links, link, &mut inner, channel);
+            self.add(&mut links, link, &mut inner, channel);
         }
         self.forget_if_empty(channel);
         for other in replaced {
             other.close(CloseCode::Replaced);
         }
+        self.bus.control(opened);
         Ok(())
+    }
+
+    /// Resolves when all that is published to a channel from now on reaches this node: what the
+    /// log held before is to be read after that.
+    pub async fn listening(&self, channel: Channel) {
+        self.bus.listening(channel).await;
     }
 
     /// Forgets a connection and all it listens to. Called by the edge when it ends.
@@ -141,7 +156,7 @@ impl Hub {
         {
             let mut links = self.channels.entry(channel).or_default();
             let mut inner = link.lock();
-            if add(&mut links, link, &mut inner, channel) {
+            if self.add(&mut links, link, &mut inner, channel) {
                 link.begin(&mut inner, channel);
             }
         }
@@ -157,16 +172,27 @@ impl Hub {
     }
 
     /// Ends it for all connections of a person, at once: a right was taken away. When this
-    /// returns, nothing more of the channel is sent to them, not even what was queued.
+    /// returns, nothing more of the channel is sent to them by this node, not even what was
+    /// queued; the others hear of it.
     pub fn revoke(&self, user: UserId, channel: Channel) {
+        self.revoke_here(user, channel);
+        self.bus.control(Control::Revoke { user, channel });
+    }
+
+    fn revoke_here(&self, user: UserId, channel: Channel) {
         for link in self.all_of(user) {
             self.unsubscribe(&link, channel);
             link.purge(channel);
         }
     }
 
-    /// Closes a person's connections: those of one login, or all.
+    /// Closes a person's connections, on all nodes: those of one login, or all.
     pub fn close_user(&self, user: UserId, login: Option<LoginId>, code: CloseCode) {
+        self.close_here(user, login, code);
+        self.bus.control(Control::Close { user, login, code });
+    }
+
+    fn close_here(&self, user: UserId, login: Option<LoginId>, code: CloseCode) {
         for link in self.all_of(user) {
             let theirs = link.session().map(|session| session.caller.login_id);
             if login.is_none() || login == theirs {
@@ -192,12 +218,65 @@ impl Hub {
         delivery::run(&self, drain).await;
     }
 
+    /// Does what another node's hub asks.
+    fn obey(&self, control: &Control) {
+        match control {
+            Control::Close { user, login, code } => self.close_here(*user, *login, *code),
+            Control::Revoke { user, channel } => self.revoke_here(*user, *channel),
+            Control::Opened { user, device_id, attempt, session } => {
+                self.opened_elsewhere(*user, device_id, (*attempt, *session));
+            }
+        }
+    }
+
+    /// The newest session of a device wins by its `attempt`, wherever it is; of a late one, the
+    /// other node hears that it is older. Where two are alike, the one that began first ends.
+    fn opened_elsewhere(&self, user: UserId, device_id: &str, theirs: (u64, SessionId)) {
+        for link in self.links_of(user) {
+            let Some(session) = link.session().filter(|ours| ours.device_id == device_id) else {
+                continue;
+            };
+            if session.attempt > theirs.0 {
+                self.bus.control(Control::Opened {
+                    user,
+                    device_id: session.device_id.clone(),
+                    attempt: session.attempt,
+                    session: link.id(),
+                });
+            } else if (session.attempt, link.id()) < theirs {
+                link.close(CloseCode::Replaced);
+            }
+        }
+    }
+
     fn forget_if_empty(&self, channel: Channel) {
-        self.channels.remove_if(&channel, |_, links| links.is_empty());
+        self.channels.remove_if(&channel, |_, links| {
+            let empty = links.is_empty();
+            if empty {
+                self.bus.unlisten(channel);
+            }
+            empty
+        });
+    }
+
+    /// False: it is there already, or its connection has ended.
+    fn add(
+        &self,
+        links: &mut Vec<Arc<Link>>,
+        link: &Arc<Link>,
+        inner: &mut State,
+        channel: Channel,
+    ) -> bool {
+        let is_first = links.is_empty();
+        let added = add(links, link, inner, channel);
+        if added && is_first {
+            self.bus.listen(channel);
+        }
+        added
     }
 }
 
-/// False: it is there already, or its connection has ended.
+/// See [`Hub::add`].
 fn add(links: &mut Vec<Arc<Link>>, link: &Arc<Link>, inner: &mut State, channel: Channel) -> bool {
     if inner.ended || inner.places.iter().any(|place| place.channel == channel) {
         return false;

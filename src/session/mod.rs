@@ -7,6 +7,7 @@ mod resume;
 mod topics;
 
 use crate::auth::{Authenticator, Caller, Role};
+use crate::bus::Channel;
 use crate::clock::Clock;
 use crate::error::{Result, conflict};
 use crate::features::support::Support;
@@ -67,6 +68,7 @@ impl Sessions {
                 conflict("A newer connection of this device is here.")
             }
         })?;
+        self.hub.listening(Channel::User(caller.user_id)).await;
         // A login that was revoked after it was read above is found by now: revoking closes
         // what is attached, and what attaches later reads the revocation.
         if let Err(denied) = self.authenticator.still_good(&caller).await {

@@ -1,6 +1,6 @@
 //! Resuming: what each cursor is owed.
 
-use super::Sessions;
+use super::{Sessions, topics};
 use crate::auth::Caller;
 use crate::bus::Channel;
 use crate::error::Result;
@@ -47,12 +47,13 @@ impl Sessions {
             wanted.push(cursor);
         }
         // Channels first, then heads: nothing may fall between.
-        for cursor in &wanted {
-            match cursor.topic {
-                Topic::Group(id) => self.hub.subscribe(link, Channel::Group(id)),
-                Topic::Desk(id) => self.hub.subscribe(link, Channel::Desk(id)),
-                Topic::User(_) | Topic::Conversation(_) => {}
-            }
+        let channels: Vec<Channel> =
+            wanted.iter().filter_map(|cursor| topics::channel(cursor.topic)).collect();
+        for &channel in &channels {
+            self.hub.subscribe(link, channel);
+        }
+        for channel in channels {
+            self.hub.listening(channel).await;
         }
         let mut topics = vec![feed];
         topics.extend(wanted.iter().map(|cursor| cursor.topic).filter(|&topic| topic != feed));

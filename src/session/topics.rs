@@ -35,6 +35,7 @@ impl Sessions {
                 return Err(Error::new(ErrorCode::Full, message));
             }
             self.hub.subscribe(link, channel);
+            self.hub.listening(channel).await;
         }
         // Asked again, now that it would be delivered: what was revoked in between was revoked
         // from a connection that did not listen yet.
@@ -89,7 +90,7 @@ impl Sessions {
 }
 
 /// The channel that a subscription listens to; `None` for what is always on.
-fn channel(topic: Topic) -> Option<Channel> {
+pub(super) fn channel(topic: Topic) -> Option<Channel> {
     match topic {
         Topic::Group(id) => Some(Channel::Group(id)),
         Topic::Desk(id) => Some(Channel::Desk(id)),

@@ -7,7 +7,7 @@ use protocol::accounts::Tokens;
 use protocol::close::CloseCode;
 use protocol::{ErrorCode, Event, LoginId, Topic, UserId};
 use sanctuary::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
-use sanctuary::bus::{Bus, Notice, Publication};
+use sanctuary::bus::{Bus, Channel, Control, Notice, Publication};
 use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
 use sanctuary::engine::sqlite::Sqlite;
@@ -76,6 +76,15 @@ struct Silence;
 impl Bus for Silence {
     fn publish_blocking(&self, _: Vec<Publication>) {}
     fn notify(&self, _: Notice) {}
+    fn publish(&self, _: Vec<Publication>) -> futures_util::future::BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+    fn control(&self, _: Control) {}
+    fn listen(&self, _: Channel) {}
+    fn unlisten(&self, _: Channel) {}
+    fn listening(&self, _: Channel) -> futures_util::future::BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// An answer.

@@ -1,7 +1,8 @@
 //! Engines under test. A suite is functions over [`Home`], so another engine is put under all
 //! of them by one more home.
 
-use sanctuary::bus::{Bus, Notice, Publication};
+use futures_util::future::BoxFuture;
+use sanctuary::bus::{Bus, Channel, Control, Notice, Publication};
 use sanctuary::clock::Clock;
 use sanctuary::engine::schema::Schema;
 use sanctuary::engine::sqlite::{Faults, Options, Sqlite};
@@ -35,7 +36,7 @@ pub(crate) struct Engine {
     /// Ends it cleanly.
     pub(crate) close: Box<dyn Fn() + Send + Sync>,
     /// Ends rows whose time is over; how many.
-    pub(crate) sweep: Box<dyn Fn() -> futures_util::future::BoxFuture<'static, u64> + Send + Sync>,
+    pub(crate) sweep: Box<dyn Fn() -> BoxFuture<'static, u64> + Send + Sync>,
 }
 
 impl Engine {
@@ -90,7 +91,18 @@ impl Bus for Probe {
         self.0.lock().unwrap().extend(publications);
     }
 
+    fn publish(&self, publications: Vec<Publication>) -> BoxFuture<'_, ()> {
+        self.publish_blocking(publications);
+        Box::pin(async {})
+    }
+
     fn notify(&self, _: Notice) {}
+    fn control(&self, _: Control) {}
+    fn listen(&self, _: Channel) {}
+    fn unlisten(&self, _: Channel) {}
+    fn listening(&self, _: Channel) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// A data folder with an embedded store.

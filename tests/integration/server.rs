@@ -11,8 +11,9 @@ use protocol::{
     Call, CommandFrame, DeskId, Error, Event, Format, Incoming, Push, ReplyFrame, Seq, Signal,
     Topic, UserId,
 };
-use sanctuary::app::{App, Core};
+use sanctuary::app::{App, Core, Engine};
 use sanctuary::auth::{Caller, Role, Roles};
+use sanctuary::bus::{Bus, LocalBus};
 use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
 use sanctuary::engine::schema::Schema;
@@ -69,7 +70,10 @@ impl TestServer {
             schema: Schema::embedded().clone().unwrap(),
             faults: Arc::clone(&faults),
         });
-        let core = Core::over(engine.unwrap(), &settings, clock.clone()).await.unwrap();
+        let (bus, from_bus) = LocalBus::new();
+        let bus: Arc<dyn Bus> = Arc::new(bus);
+        let engine = Engine::embedded(engine.unwrap(), &bus);
+        let core = Core::over(engine, bus, from_bus, &settings, clock.clone()).await.unwrap();
         let accounts = Arc::clone(core.accounts());
         let metrics = Metrics::detached();
         let app = App::listen(core, &settings, metrics, EdgeConfig::default()).await.unwrap();

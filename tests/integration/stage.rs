@@ -11,7 +11,7 @@ use protocol::{
     Seq, Topic, UserId, limits,
 };
 use sanctuary::auth::{Caller, Roles};
-use sanctuary::bus::{Channel, Message, Publication};
+use sanctuary::bus::{Channel, LocalBus, Message, Publication};
 use sanctuary::clock::Clock;
 use sanctuary::error::Result;
 use sanctuary::hub::{Hub, Link, Refused, Replay, Session};
@@ -347,7 +347,7 @@ impl Stage {
     ) -> Self {
         let log = Arc::new(MemoryLog::default());
         let views = Arc::new(Views::default());
-        let hub = Hub::new(Arc::clone(&log) as Arc<dyn Log>, 20);
+        let hub = Hub::new(Arc::clone(&log) as Arc<dyn Log>, Arc::new(LocalBus::new().0), 20);
         hub.rights_with(Arc::clone(&views) as Arc<dyn Rights>);
         let (bus, drain) = mpsc::channel(16 * 1024);
         tokio::spawn(Arc::clone(&hub).run(drain));
