@@ -12,10 +12,13 @@
 //!
 //! The store knows no feature. Tables are those of `schema/*.cql`; see `schema/README.md`.
 
+mod cql;
 mod record;
 mod relay;
+mod shape;
 mod sqlite;
 
+pub use cql::{CqlStore, LOAD_TRIES_MAX, NONCE_TTL_S, NONCES_KEPT_MIN};
 pub(crate) use record::record;
 pub use record::{Cells, Corrupt, Field, PlainRecord, Value, VersionedRecord};
 pub use relay::{
@@ -256,8 +259,8 @@ pub struct Batch {
     pub deletes: Vec<(&'static str, Uuid)>,
     /// Outbox rows of this commit.
     pub outbox: Vec<OutboxRow>,
-    /// Outbox rows of earlier commits that were carried out: (version, index).
-    pub done: Vec<(Version, u32)>,
+    /// Outbox rows of commits up to this one were carried out, and go.
+    pub done: Version,
     /// The relay timer, where the outbox is not empty; set before the commit or with it.
     pub relay: Option<Timer>,
 }

@@ -106,12 +106,12 @@ impl Store {
             .map(|(index, effect, body)| OutboxRow { version, index, effect, body })
             .collect();
         let relay = (!outbox.is_empty()).then(|| self.relay_timer(partition, version));
-        let cleared = snapshot.outbox.iter().filter(|row| row.version <= carried);
+        let cleared = snapshot.outbox.iter().map(|row| row.version).filter(|of| *of <= carried);
         let batch = Batch {
             writes,
             deletes,
             outbox: outbox.clone(),
-            done: cleared.map(|row| (row.version, row.index)).collect(),
+            done: cleared.max().unwrap_or(0),
             relay: relay.clone(),
         };
         let follows = !outbox.is_empty();

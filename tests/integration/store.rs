@@ -120,7 +120,7 @@ fn shelf() -> Vec<Value> {
 }
 
 fn no_change() -> Batch {
-    Batch { writes: vec![], deletes: vec![], outbox: vec![], done: vec![], relay: None }
+    Batch { writes: vec![], deletes: vec![], outbox: vec![], done: 0, relay: None }
 }
 
 fn writes(rows: Vec<Row>) -> Batch {
