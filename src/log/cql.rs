@@ -1,0 +1,4 @@
+//! The log on CQL.
+
+mod bucket;
+mod round;
