@@ -4,8 +4,9 @@
 use futures_util::future::BoxFuture;
 use sanctuary::bus::{Bus, Channel, Control, Notice, Publication};
 use sanctuary::clock::Clock;
+use sanctuary::engine::Faults;
 use sanctuary::engine::schema::Schema;
-use sanctuary::engine::sqlite::{Faults, Options, Sqlite};
+use sanctuary::engine::sqlite::{Options, Sqlite};
 use sanctuary::log::{Log, SqliteLog};
 use sanctuary::store::{SqliteStore, Store, StoreEngine};
 use sanctuary::timers::{SqliteTimers, Timers};
