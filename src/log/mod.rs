@@ -8,10 +8,11 @@
 //!
 //! Does not know: conversations, groups, people. State is opaque bytes to it.
 
-mod cql;
+pub mod cql;
 mod feed;
 mod sqlite;
 
+pub use cql::{CqlLog, REDACT_TIMER};
 pub use feed::append_to_feed;
 pub use sqlite::SqliteLog;
 
@@ -189,6 +190,10 @@ pub trait Log: Send + Sync {
 
     /// The ends of topics, in the order asked; default for those without events.
     fn heads(&self, topics: Vec<Topic>) -> BoxFuture<'_, Result<Vec<OwnedHead>>>;
+
+    /// Finishes what a crash left between an append and its redactions: what a [`REDACT_TIMER`]
+    /// does with its subject. May be asked twice, or for nothing.
+    fn finish_redactions<'a>(&'a self, subject: &'a [u8]) -> BoxFuture<'a, Result<()>>;
 }
 
 /// An event as the log keeps it: a MessagePack map `{event, data}`, the tail of a push.
