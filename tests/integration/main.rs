@@ -8,9 +8,11 @@
 )]
 
 mod accounts;
+mod cassandra;
 mod client;
 mod config;
 mod conversations;
+mod cql;
 mod desk;
 mod door;
 mod edge;
