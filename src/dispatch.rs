@@ -10,6 +10,7 @@ use crate::features::groups::{self, Groups};
 use crate::features::support::{self, Support};
 use crate::hub::Link;
 use crate::limits::Rates;
+use crate::log::{Log, REDACT_TIMER};
 use crate::rights::{Rights, Visible};
 use crate::session::Sessions;
 use crate::store::{Carry, OutKey, Partition, RELAY_TIMER, Store};
@@ -38,6 +39,7 @@ pub struct Features {
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) support: Arc<Support>,
     pub(crate) store: Arc<Store>,
+    pub(crate) log: Arc<dyn Log>,
 }
 
 impl Commands for Dispatch {
@@ -232,6 +234,7 @@ impl Fire for Features {
                         None => Err(internal(&"a relay timer names no partition")),
                     }
                 }
+                REDACT_TIMER => self.log.finish_redactions(&timer.subject).await,
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,
                 other => Err(internal(&format_args!("no timer is named {other:?}"))),
             }
