@@ -19,7 +19,7 @@ pub(crate) const START: i64 = 1_800_000_000_000;
 /// Where an engine keeps its things: it can be opened again, and by several at once.
 pub(crate) trait Home: Send + Sync {
     /// Another node on the same data.
-    fn open(&self) -> Engine;
+    fn open(&self) -> BoxFuture<'_, Engine>;
 }
 
 /// One node's engine.
@@ -157,8 +157,8 @@ impl Embedded {
 }
 
 impl Home for Embedded {
-    fn open(&self) -> Engine {
-        self.open_with_faults().0
+    fn open(&self) -> BoxFuture<'_, Engine> {
+        Box::pin(std::future::ready(self.open_with_faults().0))
     }
 }
 
@@ -176,6 +176,16 @@ macro_rules! on_every_engine {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $scenario() {
                     super::$scenario(&crate::engines::Embedded::new()).await;
+                }
+            )*
+        }
+
+        mod cassandra {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $scenario() {
+                    let Some(home) = crate::cassandra::Cassandra::new().await else { return };
+                    super::$scenario(&home).await;
                 }
             )*
         }
