@@ -77,9 +77,10 @@ impl Keyspace {
 /// Keyspaces that the suites share out among tests that run at once.
 const POOL_MAX: usize = 64;
 /// The tables that the suites write to; emptied before each test.
-const USED: [&str; 8] = [
+const USED: [&str; 9] = [
     "test_boxes",
     "test_shelves",
+    "test_sparks",
     "test_codes",
     "test_marks",
     "inbox",
@@ -169,6 +170,8 @@ impl Home for Cassandra {
                 faults: faults as Arc<dyn Breaks>,
                 health: Box::new(move || cql.health()),
                 close: Box::new(|| {}),
+                finds_out: true,
+                pass: Box::new(|time| Box::pin(tokio::time::sleep(time))),
                 sweep: Box::new(|| Box::pin(std::future::ready(0))),
             }
         })

@@ -5,7 +5,7 @@ use futures_util::future::{BoxFuture, join_all};
 use protocol::conversations::MessageEdited;
 use protocol::{ErrorCode, Event, MessageId, Millis, Topic, UserId};
 use sanctuary::bus::Channel;
-use sanctuary::error::{Result, busy, unavailable};
+use sanctuary::error::{Result, busy};
 use sanctuary::log::{Span, decode};
 use sanctuary::store::{
     Carry, Cells, Change, CommitError, Corrupt, OutKey, Partition, RELAY_AFTER_MS, RELAY_TIMER,
@@ -136,8 +136,7 @@ impl Fire for Relay {
     fn fire<'a>(&'a self, timer: &'a Timer, _: Millis) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             assert_eq!(timer.kind, RELAY_TIMER);
-            let partition = Partition::from_bytes(&timer.subject, &schema());
-            self.0.relay(partition.ok_or_else(unavailable)?).await
+            self.0.relay_of(timer, &schema()).await
         })
     }
 }

@@ -7,8 +7,9 @@ use sanctuary::clock::Clock;
 use sanctuary::engine::schema::Schema;
 use sanctuary::engine::sqlite::{OpenError, Options, Sqlite};
 use sanctuary::store::{
-    Batch, COMMIT_ROWS_MAX, Cells, Change, CommitError, Corrupt, LIST_ROWS_MAX, Maximum, Partition,
-    PlainRecord, Range, Row, Snapshot, TURN_WAITERS_MAX, Value, Version, VersionedRecord,
+    Batch, COMMIT_BYTES_MAX, COMMIT_ROWS_MAX, Cells, Change, CommitError, Corrupt, LIST_ROWS_MAX,
+    Maximum, Partition, PlainRecord, Range, Row, Snapshot, TURN_WAITERS_MAX, Value, Version,
+    VersionedRecord,
 };
 use std::time::Duration;
 use uuid::Uuid;
@@ -26,6 +27,7 @@ on_every_engine! {
     a_decision_that_refuses_writes_nothing,
     too_many_decisions_on_one_partition_are_busy,
     commits_are_limited,
+    commits_are_limited_in_bytes,
     a_row_changes_once_in_a_commit,
     a_failed_commit_changes_nothing,
     a_commit_of_unknown_outcome_is_seen_by_the_next_load,
@@ -147,7 +149,7 @@ async fn load(engine: &Engine, id: u128) -> Snapshot {
 fn code(error: CommitError) -> ErrorCode {
     match error {
         CommitError::Failed(error) => error.code,
-        CommitError::Conflict => panic!("a conflict is no failure"),
+        CommitError::Conflict | CommitError::TooLarge => panic!("{error} is no failure"),
     }
 }
 
@@ -314,6 +316,28 @@ async fn commits_are_limited(home: &dyn Home) {
     assert_eq!(load(&engine, 1).await.rows.len(), COMMIT_ROWS_MAX);
 }
 
+async fn commits_are_limited_in_bytes(home: &dyn Home) {
+    let engine = home.open().await;
+    let records = engine.records();
+    let large = |bytes: usize| {
+        let mut change = Change::new();
+        let words = Some("x".repeat(bytes - change.bytes()));
+        change.write(Label { words, ..label(1, 1) });
+        let over = change.bytes() - bytes;
+        let mut change = Change::new();
+        change.write(Label { words: Some("x".repeat(bytes - over)), ..label(1, 1) });
+        assert_eq!(change.bytes(), bytes);
+        change
+    };
+    let mut snapshot = load(&engine, 1).await;
+    let over = records.commit(&mut snapshot, large(COMMIT_BYTES_MAX + 1)).await;
+    assert!(matches!(over, Err(CommitError::TooLarge)));
+    assert_eq!(load(&engine, 1).await.version, 0);
+    let following = records.commit(&mut snapshot, large(COMMIT_BYTES_MAX)).await.unwrap();
+    following.done().await;
+    assert_eq!(load(&engine, 1).await.version, 1);
+}
+
 async fn a_row_changes_once_in_a_commit(home: &dyn Home) {
     let engine = home.open().await;
     let twice = writes(vec![row(1, vec![]), row(1, vec![])]);
@@ -341,8 +365,12 @@ async fn a_failed_commit_changes_nothing(home: &dyn Home) {
 async fn a_commit_of_unknown_outcome_is_seen_by_the_next_load(home: &dyn Home) {
     let engine = home.open().await;
     engine.faults.lose_commit_results(1);
-    let failed = commit(&engine, 1, 0, writes(vec![row(1, vec![])])).await.unwrap_err();
-    assert_eq!(code(failed), ErrorCode::Unavailable);
+    let lost = commit(&engine, 1, 0, writes(vec![row(1, vec![])])).await;
+    if engine.finds_out {
+        assert_eq!(lost.unwrap(), 1);
+    } else {
+        assert_eq!(code(lost.unwrap_err()), ErrorCode::Unavailable);
+    }
     assert_eq!(load(&engine, 1).await.version, 1);
     let again = commit(&engine, 1, 0, writes(vec![row(1, vec![])])).await;
     assert!(matches!(again, Err(CommitError::Conflict)));
@@ -431,6 +459,27 @@ fn good_code(code: &str) -> Cells {
 
 async fn rows_end_when_their_time_is_over(home: &dyn Home) {
     let engine = home.open().await;
+    let key = || vec![Value::Text("a".to_owned())];
+    let cells =
+        || Cells(vec![("spark", Value::Text("a".to_owned())), ("owner", Value::Uuid(Uuid::nil()))]);
+    engine.store.put("test_codes", vec![good_code("a")]).await.unwrap();
+    engine.store.put("test_sparks", vec![cells()]).await.unwrap();
+    (engine.pass)(Duration::from_secs(1)).await;
+    let gone = async {
+        while engine.store.get("test_sparks", key()).await.unwrap().is_some() {
+            (engine.pass)(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gone).await.unwrap();
+    let range = Range { partition: key(), after: None, descending: false, limit: 5 };
+    assert!(engine.store.list("test_sparks", range).await.unwrap().is_empty());
+    assert_eq!(engine.store.get("test_codes", key()).await.unwrap(), Some(good_code("a")));
+}
+
+/// Where the clock is ours, to the millisecond.
+#[tokio::test]
+async fn an_embedded_row_ends_on_time_and_begins_anew_when_it_is_written_again() {
+    let engine = Embedded::new().open().await;
     let get = async |code: &str| {
         engine.store.get("test_codes", vec![Value::Text(code.to_owned())]).await.unwrap()
     };

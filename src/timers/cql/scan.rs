@@ -1,6 +1,7 @@
 //! Which minutes a scan reads. Pure.
 //!
-//! - Each scan reads the last moments, and from its first row on each minute that still had rows.
+//! - Each scan reads what became due since the one before it and a little more, and from its first
+//!   row on each minute that still had rows.
 //! - Every few seconds the last minutes are read whole again: a node whose clock is a little
 //!   behind, or whose write took long, sets timers there.
 //! - Beside that the hours before are read round by round, some minutes at a time, for clocks that
@@ -11,7 +12,7 @@ use crate::timers::BUCKET_MS;
 use protocol::Millis;
 use std::collections::BTreeMap;
 
-/// Each scan looks back so far.
+/// Each scan looks back so far behind the one before it.
 pub const RECENT_MS: Millis = 15_000;
 /// Minutes that are read whole again at each trailing scan.
 pub const NEAR_MINUTES: i64 = 10;
@@ -36,6 +37,8 @@ pub(super) struct Scan {
     next: i64,
     /// The first round is over.
     caught_up: bool,
+    /// The time of the last scan.
+    scanned_at: Millis,
     /// Minutes that had rows when they were last read, and when the first was due.
     left: BTreeMap<i64, Millis>,
 }
@@ -49,19 +52,26 @@ impl Scan {
     pub(super) fn from(mark: Option<i64>, now: Millis) -> Self {
         let round = minute(now.saturating_sub(LOOK_BACK_MS));
         let next = mark.map_or(round, |mark| mark.min(round));
-        Self { next, caught_up: false, left: BTreeMap::new() }
+        Self { next, caught_up: false, scanned_at: now, left: BTreeMap::new() }
     }
 
     /// What to read now, in order, and the mark if a round is over with this.
     pub(super) fn plan(&mut self, now: Millis, trails: bool) -> (Vec<Span>, Option<i64>) {
         let this = minute(now);
+        let before = self.scanned_at.min(now);
+        self.scanned_at = now;
+        if minute(before) < this - NEAR_MINUTES {
+            // This node stood still, or its clock jumped: a round from there.
+            self.next = self.next.min(minute(before.saturating_sub(RECENT_MS)));
+            self.caught_up = false;
+        }
         let mut spans: BTreeMap<i64, Millis> = BTreeMap::new();
         let mut read = |minute: i64, from: Millis| {
             let from = from.max(minute.saturating_mul(BUCKET_MS));
             spans.entry(minute).and_modify(|other| *other = from.min(*other)).or_insert(from);
         };
-        let recent = now.saturating_sub(RECENT_MS);
-        for at in minute(recent)..=this {
+        let recent = before.saturating_sub(RECENT_MS);
+        for at in minute(recent).max(this - NEAR_MINUTES)..=this {
             read(at, recent);
         }
         let left = self.left.range(..=this);
@@ -138,6 +148,24 @@ mod tests {
             spans,
             [Span { minute: THIS - 1, from }, Span { minute: THIS, from: NOW - 30_000 }]
         );
+        let (spans, _) = scan.plan(NOW + BUCKET_MS, false);
+        assert_eq!(minutes(&spans), [-1, 0, 1], "from the scan before on");
+        assert_eq!(spans[0].from, from);
+    }
+
+    #[test]
+    fn a_node_that_stood_still_reads_what_it_slept_through() {
+        let mut scan = caught_up();
+        let hours = 9 * 60;
+        let mut read = Vec::new();
+        while read.last() != Some(&(hours - 1)) && read.len() < 2_000 {
+            let mut spans = minutes(&scan.plan(NOW + hours * BUCKET_MS, false).0);
+            spans.retain(|minute| *minute != hours);
+            read.extend(spans);
+        }
+        read.sort_unstable();
+        read.dedup();
+        assert!((0..hours).all(|minute| read.contains(&minute)));
     }
 
     #[test]
@@ -192,5 +220,7 @@ mod tests {
         // One that a clock far ahead left does not count.
         let ahead = Scan::from(Some(THIS + 999), NOW);
         assert_eq!(ahead, Scan::from(None, NOW));
+        let mut scan = caught_up();
+        assert_eq!(scan.plan(NOW - 1, false).1, None, "a clock that goes back is no jump");
     }
 }
