@@ -13,18 +13,17 @@ mod connect;
 mod error;
 mod migrate;
 mod probe;
-mod replication;
 mod tables;
 
 pub use migrate::{CHANGE_TIMEOUT_MS, LOCK_AGAIN_MS, LOCK_TTL_S, LOCK_WAIT_MS};
 pub use probe::PROBE_INTERVAL_MS;
-pub use replication::{COPIES_MAX, Replication, UnknownReplication};
 
 use super::Faults;
 use super::faults::CommitFault;
 use super::health::Health;
 use super::schema::{Schema, SchemaError};
 use crate::clock::Clock;
+use crate::config::Replication;
 use crate::error::{Result, internal, unavailable};
 use dashmap::DashMap;
 use error::Failure;
