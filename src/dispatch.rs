@@ -13,7 +13,7 @@ use crate::limits::Rates;
 use crate::log::{Log, REDACT_TIMER};
 use crate::rights::{Rights, Visible};
 use crate::session::Sessions;
-use crate::store::{Carry, OutKey, Partition, RELAY_TIMER, Store};
+use crate::store::{Carry, OutKey, RELAY_TIMER, Store};
 use crate::timers::{Fire, Timer};
 use crate::ws::Commands;
 use futures_util::future::BoxFuture;
@@ -229,10 +229,7 @@ impl Fire for Features {
             match timer.kind.as_str() {
                 RELAY_TIMER => {
                     let schema = Schema::embedded().as_ref().map_err(|error| internal(error))?;
-                    match Partition::from_bytes(&timer.subject, schema) {
-                        Some(partition) => self.store.relay(partition).await,
-                        None => Err(internal(&"a relay timer names no partition")),
-                    }
+                    self.store.relay_of(timer, schema).await
                 }
                 REDACT_TIMER => self.log.finish_redactions(&timer.subject).await,
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,

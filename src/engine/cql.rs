@@ -49,7 +49,7 @@ pub const REQUESTS_MAX: usize = 512;
 /// Texts of statements that are kept prepared; there are a few for each table.
 pub const STATEMENTS_MAX: usize = 2_048;
 /// Rows of one page of a read.
-pub const PAGE_ROWS: i32 = 1_000;
+pub const PAGE_ROWS: i32 = 2_500;
 /// Tries of a write that may be repeated.
 pub const WRITE_TRIES_MAX: u32 = 3;
 /// Before the second try of such a write; twice that before the third.
@@ -223,10 +223,20 @@ impl Cql {
         Ok(statement)
     }
 
-    /// The first rows that a read finds, at most `limit`, by pages. Pages are no snapshot.
+    /// The first rows that a read finds, at most `limit`.
     pub async fn rows(&self, text: &str, values: Vec<Cell>, limit: usize) -> Result<Vec<Row>> {
+        Ok(self.pages(text, values, limit).await?.0)
+    }
+
+    /// The same, and how many pages they came in. Pages are no snapshot.
+    pub async fn pages(
+        &self,
+        text: &str,
+        values: Vec<Cell>,
+        limit: usize,
+    ) -> Result<(Vec<Row>, u32)> {
         let statement = self.prepare(text).await?;
-        self.pages(&statement, values, limit).await
+        self.read(&statement, values, limit).await
     }
 
     /// The same within one partition, after all conditional batches of it that were decided: one
@@ -239,31 +249,33 @@ impl Cql {
     ) -> Result<Vec<Row>> {
         let mut statement = self.prepare(text).await?;
         statement.set_consistency(Consistency::LocalSerial);
-        self.pages(&statement, values, limit).await
+        Ok(self.read(&statement, values, limit).await?.0)
     }
 
-    async fn pages(
+    async fn read(
         &self,
         statement: &PreparedStatement,
         values: Vec<Cell>,
         limit: usize,
-    ) -> Result<Vec<Row>> {
+    ) -> Result<(Vec<Row>, u32)> {
         let mut found = Vec::new();
+        let mut pages = 0;
         let mut at = PagingState::start();
         loop {
             let room = self.room().await?;
             let page = self.session.execute_single_page(statement, &values, at).await;
             drop(room);
             let (page, next) = page.map_err(|error| self.told(Failure::of(&error)))?;
+            pages += 1;
             for row in rows_of(page)? {
                 if found.len() == limit {
-                    return Ok(found);
+                    return Ok((found, pages));
                 }
                 found.push(row);
             }
             match next {
                 PagingStateResponse::HasMorePages { state } if found.len() < limit => at = state,
-                _ => return Ok(found),
+                _ => return Ok((found, pages)),
             }
         }
     }
