@@ -57,7 +57,7 @@ pub(crate) struct Open {
     audience: Vec<Channel>,
 }
 
-fn event(number: u128, text: Option<String>) -> Event {
+pub(crate) fn event(number: u128, text: Option<String>) -> Event {
     MessageEdited { message_id: MessageId(Uuid::from_u128(number)), message_seq: 1, text }.into()
 }
 

@@ -13,6 +13,7 @@ mod client;
 mod config;
 mod conversations;
 mod cql;
+mod cql_log;
 mod desk;
 mod door;
 mod edge;
