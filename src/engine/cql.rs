@@ -338,6 +338,14 @@ impl Cql {
         }
     }
 
+    /// The time, as a node of the cluster shows it.
+    pub async fn time(&self) -> Result<protocol::Millis> {
+        let text = "SELECT toUnixTimestamp(now()) FROM system.local";
+        let found = self.rows(text, vec![], 1).await?;
+        let time = found.first().and_then(|row| row.columns.first()?.as_ref()?.as_bigint());
+        time.ok_or_else(|| internal(&"the cluster does not say what time it is"))
+    }
+
     /// What a failure is to a caller.
     fn told(&self, failure: Failure) -> protocol::Error {
         if failure.is_ours() {

@@ -99,6 +99,8 @@ impl Cluster {
             faults: Arc::clone(&faults) as _,
             health: Box::new(move || health.health()),
             close: Box::new(|| {}),
+            finds_out: true,
+            pass: Box::new(|time| Box::pin(tokio::time::sleep(time))),
             sweep: Box::new(|| Box::pin(async { 0 })),
         };
         Node { engine, cql, faults }
