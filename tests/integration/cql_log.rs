@@ -1,24 +1,23 @@
 //! What the log on CQL promises beyond the suite of all engines: buckets, several nodes on one
 //! topic, lost answers, redactions across buckets; and its laws, broken on purpose.
 
-use crate::cassandra::{Keyspace, node, options};
-use crate::engines::{Embedded, Engine, Probe, START};
+use crate::cassandra::Cassandra;
+use crate::engines::{Engine, Probe, START};
 use crate::log::{append, event, key, numbers, open, topic};
 use futures_util::future::{BoxFuture, join_all};
 use protocol::{Error, ErrorCode, Millis, Seq, Topic};
 use sanctuary::bus::{Bus, Channel, Control, Notice, Publication};
 use sanctuary::clock::Clock;
 use sanctuary::engine::Faults;
-use sanctuary::engine::cql::{Cql, Options, Outcome};
-use sanctuary::engine::schema::Schema;
+use sanctuary::engine::cql::{Cql, Outcome};
 use sanctuary::error::conflict;
 use sanctuary::log::cql::{CqlLog, REDACT_AFTER_MS};
 use sanctuary::log::{Appended, Gate, Head, REDACT_TIMER, Span, Stamped};
 use sanctuary::store::{
-    Batch, Cells, CommitError, Maximum, Partition, Range, Snapshot, SqliteStore, StoreEngine,
-    Value, Version,
+    Batch, Cells, CommitError, CqlStore, Maximum, Partition, Range, Snapshot, StoreEngine, Value,
+    Version,
 };
-use sanctuary::timers::{SqliteTimers, Timer};
+use sanctuary::timers::{CqlTimers, Timer, Timers};
 use scylla::value::CqlValue;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,11 +28,9 @@ use uuid::Uuid;
 /// Events of a bucket, where a test wants several.
 const SMALL: u32 = 8;
 
-/// A keyspace with a log of its own. Maxima and timers are on an embedded store: they are not
-/// what is tested here.
+/// A keyspace with buckets of one size.
 struct Cluster {
-    keyspace: Keyspace,
-    beside: Embedded,
+    home: Cassandra,
     bucket_events: u32,
 }
 
@@ -52,9 +49,8 @@ struct Parts {
 }
 
 impl Cluster {
-    fn new(test: &str, bucket_events: u32) -> Option<Self> {
-        let keyspace = Keyspace::new(node()?, test);
-        Some(Self { keyspace, beside: Embedded::new(), bucket_events })
+    async fn new(bucket_events: u32) -> Option<Self> {
+        Some(Self { home: Cassandra::new().await?, bucket_events })
     }
 
     async fn node(&self) -> Node {
@@ -62,31 +58,20 @@ impl Cluster {
     }
 
     async fn node_with(&self, parts: Parts) -> Node {
-        let schema = Schema::read(&[
-            ("log.cql", include_str!("../../schema/log.cql")),
-            ("engines.cql", include_str!("engines.cql")),
-        ]);
         let clock = Clock::manual(START);
-        let faults = Arc::new(Faults::default());
-        let options = Options {
-            clock: clock.clone(),
-            faults: Arc::clone(&faults),
-            ..options(&self.keyspace.node, &self.keyspace.name, schema.unwrap())
-        };
-        let cql = Cql::open(options).await.unwrap();
-        let (sqlite, _) = self.beside.sqlite(&clock);
+        let (cql, faults) = self.home.connect(&clock).await.unwrap();
         let probe = Arc::new(Probe::default());
         let bus = parts.bus.unwrap_or_else(|| Arc::clone(&probe) as _);
         let store: Arc<dyn StoreEngine> = match parts.rival {
             Some(rival) => rival,
-            None => Arc::new(SqliteStore::new(Arc::clone(&sqlite))),
+            None => Arc::new(CqlStore::new(Arc::clone(&cql))),
         };
-        let timers = Arc::new(SqliteTimers::new(sqlite));
+        let timers: Arc<dyn Timers> = Arc::new(CqlTimers::new(Arc::clone(&cql)));
         let log = CqlLog::with_buckets_of(
             self.bucket_events,
             Arc::clone(&cql),
             Arc::clone(&store),
-            Arc::clone(&timers) as _,
+            Arc::clone(&timers),
             bus,
         );
         let health = Arc::clone(&cql);
@@ -104,10 +89,6 @@ impl Cluster {
             sweep: Box::new(|| Box::pin(async { 0 })),
         };
         Node { engine, cql, faults }
-    }
-
-    async fn end(self) {
-        self.keyspace.drop().await;
     }
 }
 
@@ -309,7 +290,7 @@ async fn wrongs(engine: &Engine, topic: Topic, acknowledged: &[(u128, Seq)]) -> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_runs_over_its_buckets() {
-    let Some(cluster) = Cluster::new("buckets", SMALL) else { return };
+    let Some(cluster) = Cluster::new(SMALL).await else { return };
     let (one, two) = (cluster.node().await, cluster.node().await);
     let gate = Rule { leaves: Some(3), ..Rule::says(0, "") };
     append(&one.engine, topic(1), key(0), gate).await.unwrap();
@@ -342,12 +323,11 @@ async fn a_topic_runs_over_its_buckets() {
     assert_eq!(append(&cold.engine, topic(1), key(99), open(99)).await.unwrap().seq, 33);
     let head = &one.engine.log.heads(vec![topic(1)]).await.unwrap()[0];
     assert_eq!((head.seq, head.state.as_slice()), (33, &[3][..]));
-    cluster.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_fill_buckets_together() {
-    let Some(cluster) = Cluster::new("together", SMALL) else { return };
+    let Some(cluster) = Cluster::new(SMALL).await else { return };
     let nodes = [cluster.node().await, cluster.node().await, cluster.node().await];
     // Each key goes to two of three nodes, at the same time.
     let appends = (0..60_usize).flat_map(|n| {
@@ -368,12 +348,11 @@ async fn nodes_fill_buckets_together() {
         assert_eq!(numbers(&node.engine, topic(1)).await.len(), 60);
         assert_eq!(wrongs(&node.engine, topic(1), &acknowledged).await, [""; 0]);
     }
-    cluster.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_is_known_in_two_buckets() {
-    let Some(cluster) = Cluster::new("keys", SMALL) else { return };
+    let Some(cluster) = Cluster::new(SMALL).await else { return };
     let node = cluster.node().await;
     let first = append(&node.engine, topic(1), key(1), open(1)).await.unwrap();
     node.fill(topic(1), 7).await;
@@ -393,12 +372,11 @@ async fn a_key_is_known_in_two_buckets() {
     let late = again(&node).await;
     assert_eq!((late.seq, late.duplicate), (17, false));
     assert_eq!(numbers(&node.engine, topic(1)).await.len(), 17);
-    cluster.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_answer_is_looked_up() {
-    let Some(cluster) = Cluster::new("lost", SMALL) else { return };
+    let Some(cluster) = Cluster::new(SMALL).await else { return };
     let node = cluster.node().await;
     // It happened.
     node.faults.lose_commit_results(1);
@@ -424,12 +402,11 @@ async fn a_lost_answer_is_looked_up() {
     assert!(node.engine.bus.take().is_empty());
     assert!(!append(&node.engine, topic(1), key(5), open(5)).await.unwrap().duplicate);
     assert_eq!(numbers(&node.engine, topic(1)).await, [1, 2, 3, 4, 5]);
-    cluster.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_may_be_lost_while_nodes_contend() {
-    let Some(cluster) = Cluster::new("contend", SMALL) else { return };
+    let Some(cluster) = Cluster::new(SMALL).await else { return };
     let nodes = [cluster.node().await, cluster.node().await];
     let mut acknowledged = Vec::new();
     for round in 0..6_u128 {
@@ -459,12 +436,11 @@ async fn answers_may_be_lost_while_nodes_contend() {
             assert_eq!(again.seq, *seq);
         }
     }
-    cluster.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_faster_node_makes_gates_be_asked_again() {
-    let Some(cluster) = Cluster::new("faster", SMALL) else { return };
+    let Some(cluster) = Cluster::new(SMALL).await else { return };
     let rival = Rival::new(topic(1), 0);
     assert!(rival.node.set(cluster.node().await).is_ok());
     let parts = Parts { rival: Some(Arc::clone(&rival)), ..Parts::default() };
@@ -486,12 +462,11 @@ async fn a_faster_node_makes_gates_be_asked_again() {
     assert_eq!((error.code, error.retryable), (ErrorCode::Busy, true));
     rival.times.store(0, Ordering::SeqCst);
     assert!(!append(&node.engine, topic(1), key(4), open(4, 7)).await.unwrap().duplicate);
-    cluster.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_refused_by_what_a_node_remembers() {
-    let Some(cluster) = Cluster::new("refused", SMALL) else { return };
+    let Some(cluster) = Cluster::new(SMALL).await else { return };
     let (one, two) = (cluster.node().await, cluster.node().await);
     let moves = |from, to| Rule { wants: Some(from), leaves: Some(to), ..Rule::default() };
     let sets = Rule { leaves: Some(1), ..Rule::default() };
@@ -503,12 +478,11 @@ async fn nobody_is_refused_by_what_a_node_remembers() {
     assert_eq!(late.code, ErrorCode::Conflict);
     let again = append(&two.engine, topic(1), key(3), moves(2, 3)).await.unwrap();
     assert_eq!((again.seq, again.duplicate), (3, true));
-    cluster.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_that_waits_for_the_bus_holds_no_other() {
-    let Some(cluster) = Cluster::new("bus", SMALL) else { return };
+    let Some(cluster) = Cluster::new(SMALL).await else { return };
     let parts = Parts { bus: Some(Arc::new(Stuck { topic: topic(1) })), ..Parts::default() };
     let node = cluster.node_with(parts).await;
     let stuck = append(&node.engine, topic(1), key(1), open(1));
@@ -521,12 +495,11 @@ async fn a_topic_that_waits_for_the_bus_holds_no_other() {
         _ = stuck => panic!("its bus never takes it"),
         () = free => {}
     }
-    cluster.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redaction_reaches_an_older_bucket() {
-    let Some(cluster) = Cluster::new("redact", SMALL) else { return };
+    let Some(cluster) = Cluster::new(SMALL).await else { return };
     let node = cluster.node().await;
     append(&node.engine, topic(1), key(1), Rule::says(1, "a secret")).await.unwrap();
     let kept = append(&node.engine, topic(1), key(2), Rule::says(2, "kept")).await.unwrap();
@@ -548,7 +521,6 @@ async fn a_redaction_reaches_an_older_bucket() {
         assert!(node.holds(topic(1), text).await);
     }
     assert!(!node.holds(topic(1), "second").await);
-    cluster.end().await;
 }
 
 /// A node that stands still between a round and the redactions it left.
@@ -571,7 +543,7 @@ async fn crash(cluster: &Cluster, number: u128, seq: Seq, text: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redaction_that_a_crash_left_is_finished() {
-    let Some(cluster) = Cluster::new("crash", SMALL) else { return };
+    let Some(cluster) = Cluster::new(SMALL).await else { return };
     let node = cluster.node().await;
     append(&node.engine, topic(1), key(1), Rule::says(1, "a secret")).await.unwrap();
     node.fill(topic(1), 9).await;
@@ -587,12 +559,11 @@ async fn a_redaction_that_a_crash_left_is_finished() {
         assert!(node.holds(topic(1), "gone").await);
     }
     assert!(append(&node.engine, topic(1), key(5), open(5)).await.unwrap().duplicate);
-    cluster.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_retry_finishes_what_a_crash_left() {
-    let Some(cluster) = Cluster::new("retry", SMALL) else { return };
+    let Some(cluster) = Cluster::new(SMALL).await else { return };
     let node = cluster.node().await;
     append(&node.engine, topic(1), key(1), Rule::says(1, "a secret")).await.unwrap();
     node.fill(topic(1), 9).await;
@@ -600,12 +571,11 @@ async fn a_retry_finishes_what_a_crash_left() {
     let again = append(&node.engine, topic(1), key(5), Rule::redacts(5, 1, "gone")).await.unwrap();
     assert!(again.duplicate);
     assert!(!node.holds(topic(1), "a secret").await);
-    cluster.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_redaction_brings_nothing_back() {
-    let Some(cluster) = Cluster::new("late", SMALL) else { return };
+    let Some(cluster) = Cluster::new(SMALL).await else { return };
     let node = cluster.node().await;
     append(&node.engine, topic(1), key(1), Rule::says(1, "a secret")).await.unwrap();
     node.fill(topic(1), 9).await;
@@ -620,12 +590,11 @@ async fn a_late_redaction_brings_nothing_back() {
     let page = node.engine.log.read(topic(1), Span::After(0), 1, usize::MAX).await.unwrap();
     let newer = event(0, Some("the newer edit".to_owned()));
     assert_eq!(page.entries[0].body, sanctuary::log::encode(&newer));
-    cluster.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_round_that_never_was_redacts_nothing() {
-    let Some(cluster) = Cluster::new("never", SMALL) else { return };
+    let Some(cluster) = Cluster::new(SMALL).await else { return };
     let node = cluster.node().await;
     append(&node.engine, topic(1), key(1), Rule::says(1, "kept")).await.unwrap();
     node.fill(topic(1), 9).await;
@@ -639,7 +608,6 @@ async fn a_round_that_never_was_redacts_nothing() {
     }
     assert!(node.holds(topic(1), "kept").await);
     assert_eq!(append(&node.engine, topic(1), key(6), open(6)).await.unwrap().seq, 11);
-    cluster.end().await;
 }
 
 /// A round as the log writes it, reduced to its head and one event.
@@ -665,7 +633,7 @@ fn event_of(number: u128) -> protocol::Event {
 /// Law 3, broken: a writer that takes a lost answer for a refusal, reads the head and goes on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_blind_retry_doubles_and_is_seen() {
-    let Some(cluster) = Cluster::new("blind", 4_096) else { return };
+    let Some(cluster) = Cluster::new(4_096).await else { return };
     let node = cluster.node().await;
     append(&node.engine, topic(1), None, open(1)).await.unwrap();
     node.faults.lose_commit_results(1);
@@ -685,13 +653,12 @@ async fn a_blind_retry_doubles_and_is_seen() {
     node.faults.lose_commit_results(1);
     append(&node.engine, topic(2), None, open(2)).await.unwrap();
     assert_eq!(wrongs(&node.engine, topic(2), &[(1, 1), (2, 2)]).await, [""; 0]);
-    cluster.end().await;
 }
 
 /// Law 1, broken: somebody "repairs" a head without a condition, by a clock 30 s ahead.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unconditional_write_hides_appends_and_is_seen() {
-    let Some(cluster) = Cluster::new("law1", 4_096) else { return };
+    let Some(cluster) = Cluster::new(4_096).await else { return };
     let node = cluster.node().await;
     for n in 1..=3 {
         append(&node.engine, topic(1), key(n), open(n)).await.unwrap();
@@ -706,5 +673,4 @@ async fn an_unconditional_write_hides_appends_and_is_seen() {
     assert_eq!(appended.seq, 4);
     let wrongs = wrongs(&node.engine, topic(1), &[(3, 3), (4, 4)]).await;
     assert_eq!(wrongs, ["4 is not at 4"]);
-    cluster.end().await;
 }
