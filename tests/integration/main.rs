@@ -27,6 +27,7 @@ mod presence;
 mod redis_server;
 mod resume;
 mod schema;
+mod sequencer;
 mod server;
 mod sqlite;
 mod stage;

@@ -150,11 +150,6 @@ impl Inbound {
         self.whole.subscribe()
     }
 
-    /// When it was last known that nothing is missing.
-    pub(super) fn heard_at(&self) -> Millis {
-        self.heard_at.load(Ordering::SeqCst)
-    }
-
     pub(super) fn set_deaf(&self, on: bool) {
         self.deaf.store(on, Ordering::SeqCst);
     }
@@ -229,7 +224,9 @@ impl Inbound {
                 if confirmed(sink.unsubscribe(&names)).await.is_err() {
                     return;
                 }
-                stale.into_iter().for_each(|channel| ears.unlisted(channel));
+                for channel in stale {
+                    ears.unlisted(channel);
+                }
                 continue;
             }
             let next_stale = self.channels().stale.front().map(|(at, _)| *at);

@@ -36,7 +36,7 @@ use uuid::Uuid;
 const FLUSH_TIMEOUT_MS: u64 = 2_000;
 /// A node that died published nothing for longer than this before others noticed, by their
 /// clocks.
-const LAPSE_MS: Millis = (LEASE_MS + REFRESH_MS) as Millis;
+const LAPSE_MS: Millis = (LEASE_MS + REFRESH_MS).cast_signed();
 
 /// One server: what goes there and what comes from there.
 struct Way {

@@ -21,7 +21,7 @@ const READ_TIMEOUT_MS: u64 = 2_000;
 /// Bytes of one read.
 const READ_BYTES: usize = 256 * 1024;
 /// What was missing at the last comparison was not older than this.
-const NET_LOOKS_BACK_MS: Millis = 2 * NET_MS as Millis + CLOCK_MARGIN_MS;
+const NET_LOOKS_BACK_MS: Millis = 2 * NET_MS.cast_signed() + CLOCK_MARGIN_MS;
 /// Heads that the net reads at once.
 const HEADS_AT_ONCE: usize = 256;
 
@@ -157,7 +157,9 @@ impl Task {
             Found::Head(topic, head) => {
                 let since = self.clock.now() - NET_LOOKS_BACK_MS;
                 let gap = self.core.head(topic, head, since, &mut self.out);
-                gap.into_iter().for_each(|gap| self.read(gap));
+                if let Some(gap) = gap {
+                    self.read(gap);
+                }
             }
             Found::Added(missed) => self.out.push(Out::Missed(missed)),
         }
