@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod bus;
 mod client;
 mod config;
 mod conversations;
