@@ -22,6 +22,7 @@ mod hub;
 mod keys;
 mod log;
 mod logins;
+mod nodes;
 mod outbox;
 mod peers;
 mod presence;

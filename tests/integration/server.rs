@@ -46,7 +46,7 @@ pub(crate) struct TestServer {
     pub(crate) clock: Clock,
     pub(crate) faults: Arc<Faults>,
     pub(crate) address: SocketAddr,
-    accounts: Arc<Accounts>,
+    pub(crate) accounts: Arc<Accounts>,
 }
 
 /// Somebody with an account.

@@ -142,6 +142,9 @@ impl RedisBus {
         for way in &self.ways {
             let _ = way.into.watch().wait_for(|whole| *whole).await;
         }
+        for shard in self.redis.shards() {
+            let _ = shard.watch().wait_for(|health| health.up).await;
+        }
     }
 
     /// For `/readyz`.
@@ -185,6 +188,16 @@ impl RedisBus {
     /// For tests: the next publications to Redis are lost, and nobody notices.
     pub fn lose(&self, publications: u32) {
         self.ways.iter().for_each(|way| way.out.lose(publications));
+    }
+
+    /// For tests: how many are still to be lost.
+    pub fn to_lose(&self) -> u32 {
+        self.ways.iter().map(|way| way.out.to_lose()).sum()
+    }
+
+    /// Tells all other nodes that something may be missing.
+    pub async fn resync(&self) {
+        join_all(self.ways.iter().map(|way| way.out.resync())).await;
     }
 
     /// For tests: hears nothing of the others, and does not notice.
