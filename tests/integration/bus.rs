@@ -296,3 +296,16 @@ async fn a_peer_that_dies_is_suspect_and_one_that_says_goodbye_is_not() {
     a.suspicion().await;
     assert!(!a.peers.is_live(c.epoch()));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_beside_the_nodes_publishes_before_it_ends() {
+    let Some(server) = redis_server() else { return };
+    let mut node = Node::start(&[&server], "a").await;
+    begin(&node.dynamic(), group(1)).await;
+    let bus = RedisBus::publisher(Redis::open(&[server.url()]).unwrap(), Clock::system());
+    bus.publish((1..=1_000).map(|seq| post(1, seq)).collect()).await;
+    bus.close(None).await;
+    for seq in 1..=1_000 {
+        assert_eq!(next_event(&mut node.heard).await.1, seq);
+    }
+}
