@@ -1,11 +1,13 @@
 //! The only place where parts are wired together.
 
 mod engine;
+mod network;
 
 pub use engine::Engine;
+pub use network::{Cluster, Network};
 
 use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
-use crate::bus::{Bus, LocalBus, Message};
+use crate::bus::{Bus, Message, Suspects};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::dispatch::{Dispatch, Features};
@@ -18,15 +20,19 @@ use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
 use crate::presence::Presence;
 use crate::rights::Rights;
-use crate::session::Sessions;
+use crate::session::{Repair, Sessions};
 use crate::store::{Carry, Store};
 use crate::timers::{Driver, Fire};
 use crate::ws::{Edge, EdgeConfig, Server, TlsFiles};
+use protocol::Millis;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+
+/// Between two looks after sessions because another process writes to the file.
+const FOREIGN_REST_MS: u64 = 10_000;
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +54,12 @@ pub enum StartError {
     /// The master key.
     #[error(transparent)]
     MasterKey(#[from] crate::auth::MasterKeyError),
+    /// The servers between nodes.
+    #[error(transparent)]
+    Redis(#[from] crate::redis::OpenError),
+    /// Another node is in the way.
+    #[error(transparent)]
+    Node(#[from] crate::redis::JoinError),
     /// What is kept can't be read or written.
     #[error(transparent)]
     Records(#[from] protocol::Error),
@@ -71,15 +83,35 @@ pub struct Core {
     accounts: Arc<Accounts>,
     features: Arc<Features>,
     from_bus: mpsc::Receiver<Message>,
+    cluster: Option<Cluster>,
 }
 
 impl Core {
-    /// Opens the store that the settings name.
+    /// Opens what the settings name, for a process beside the nodes: the command line.
     pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
-        let (bus, from_bus) = LocalBus::new();
-        let bus: Arc<dyn Bus> = Arc::new(bus);
+        Self::open_on(Network::publisher(settings, &clock)?, settings, clock).await
+    }
+
+    /// The same for a node.
+    pub async fn open_node(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
+        Self::open_on(Network::node(settings, &clock).await?, settings, clock).await
+    }
+
+    async fn open_on(
+        network: Network,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let Network { bus, from_bus, cluster } = network;
         let engine = Engine::open(settings, &clock, &bus).await?;
-        Self::over(engine, bus, from_bus, settings, clock).await
+        let core = Self::over(engine, bus, from_bus, settings, clock).await?;
+        Ok(core.with_cluster(cluster))
+    }
+
+    /// With the other nodes, where the bus is that of Redis.
+    #[must_use]
+    pub fn with_cluster(self, cluster: Option<Cluster>) -> Self {
+        Self { cluster, ..self }
     }
 
     /// Over an engine and a bus that are open.
@@ -141,7 +173,8 @@ impl Core {
         });
         store.carry_with(Arc::clone(&features) as Arc<dyn Carry>);
         hub.rights_with(Arc::clone(&features) as Arc<dyn Rights>);
-        Ok(Self { engine, clock, hub, store, authenticator, accounts, features, from_bus })
+        let cluster = None;
+        Ok(Self { engine, clock, hub, store, authenticator, accounts, features, from_bus, cluster })
     }
 
     /// Who people are.
@@ -149,9 +182,12 @@ impl Core {
         &self.accounts
     }
 
-    /// Writes what waits and closes the file.
+    /// Writes and sends what waits, and closes the file.
     pub async fn close(self) {
         (self.engine.close)().await;
+        if let Some(cluster) = &self.cluster {
+            cluster.close().await;
+        }
     }
 }
 
@@ -164,13 +200,14 @@ pub struct App {
     presence: Arc<Presence>,
     server: Arc<Server>,
     drain_window: Duration,
+    cluster: Option<Cluster>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl App {
     /// Opens the data folder and listens.
     pub async fn start(settings: &Settings, metrics: Metrics) -> Result<Self, StartError> {
-        let core = Core::open(settings, Clock::system()).await?;
+        let core = Core::open_node(settings, Clock::system()).await?;
         Self::listen(core, settings, metrics, EdgeConfig::default()).await
     }
 
@@ -181,12 +218,20 @@ impl App {
         metrics: Metrics,
         edge: EdgeConfig,
     ) -> Result<Self, StartError> {
-        let Core { engine, clock, hub, store, authenticator, features, .. } = core;
+        let Core { engine, clock, hub, store, authenticator, features, mut cluster, .. } = core;
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
         let presence = Presence::new(Arc::clone(&hub), store, clock.clone());
+        let repair = Arc::new(Repair {
+            hub: Arc::clone(&hub),
+            log: Arc::clone(&log),
+            rights: Arc::clone(&features) as Arc<dyn Rights>,
+            authenticator: Arc::clone(&authenticator),
+            conversations: Arc::clone(&features.conversations),
+            clock: clock.clone(),
+        });
         let sessions = Sessions {
             hub: Arc::clone(&hub),
-            log,
+            log: Arc::clone(&log),
             rights: Arc::clone(&features) as Arc<dyn Rights>,
             authenticator: Arc::clone(&authenticator),
             presence: Arc::clone(&presence),
@@ -214,7 +259,9 @@ impl App {
                 http::commands::routes(dispatch.clone()),
             ],
             authenticator,
-            checks: vec![engine.check.clone()],
+            checks: std::iter::once(engine.check.clone())
+                .chain(cluster.iter().flat_map(Cluster::checks))
+                .collect(),
             metrics,
         });
 
@@ -223,6 +270,15 @@ impl App {
             tokio::spawn(Arc::clone(&driver).run()),
             tokio::spawn(Arc::clone(&presence).run()),
         ];
+        if let Some(cluster) = &mut cluster {
+            tasks.extend(cluster.start(&log));
+            let (bus, suspects) = (Arc::clone(&cluster.bus), Arc::clone(cluster.suspects()));
+            tasks.push(tokio::spawn(repair.run(suspects, move || !bus.is_whole())));
+        } else if let Some(foreign) = engine.foreign.clone() {
+            let suspects = Arc::new(Suspects::default());
+            tasks.push(tokio::spawn(watch_file(foreign, Arc::clone(&suspects))));
+            tasks.push(tokio::spawn(repair.run(suspects, || false)));
+        }
         features.support.start().await?;
         let serving = Arc::clone(&server);
         tasks.push(tokio::spawn(async move { serving.serve(router).await }));
@@ -235,6 +291,7 @@ impl App {
             presence,
             server,
             drain_window,
+            cluster,
             tasks,
         })
     }
@@ -264,12 +321,31 @@ impl App {
         &self.presence
     }
 
-    /// Sends everybody away kindly, writes what waits and closes the file.
+    /// The other nodes, for tests.
+    pub fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_ref()
+    }
+
+    /// Sends everybody away kindly, writes and sends what waits and closes the file.
     pub async fn drain(self) {
         self.server.drain(self.drain_window).await;
         for task in &self.tasks {
             task.abort();
         }
+        // What the engine still carries out is published, so the goodbye comes last.
         (self.engine.close)().await;
+        if let Some(cluster) = &self.cluster {
+            cluster.close().await;
+        }
+    }
+}
+
+/// Another process wrote to the file: it may have appended, and revoked, without a word.
+async fn watch_file(mut foreign: watch::Receiver<u64>, suspects: Arc<Suspects>) {
+    while foreign.changed().await.is_ok() {
+        // Who has no place in a topic hears nothing of before: what others write beside a
+        // server are roles and logins.
+        suspects.raise(Millis::MAX / 2, "file");
+        tokio::time::sleep(Duration::from_millis(FOREIGN_REST_MS)).await;
     }
 }

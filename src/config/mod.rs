@@ -116,9 +116,10 @@ settings! {
     cql_tls_cert: Option<PathBuf> = "cql.tls_cert", "";
     /// Own private key, PEM; with `cql.tls_cert`.
     cql_tls_key: Option<PathBuf> = "cql.tls_key", "";
-    /// Redis servers between nodes; they share the topics.
+    /// Redis servers between nodes, `redis://` or `rediss://user:password@host:port`; they share
+    /// the topics, all nodes name them in the same order.
     redis: Vec<String> = "redis", "";
-    /// Name of this node among others.
+    /// Name of this node among others; each has its own.
     node: String = "node", "local";
     /// File of the master key; `master.key` in the data folder where none is named.
     master_key_file: Option<PathBuf> = "master_key_file", "";

@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod bus;
 mod cassandra;
 mod client;
 mod config;
@@ -25,10 +26,14 @@ mod keys;
 mod laws;
 mod log;
 mod logins;
+mod nodes;
 mod outbox;
+mod peers;
 mod presence;
+mod redis_server;
 mod resume;
 mod schema;
+mod sequencer;
 mod server;
 mod sqlite;
 mod stage;
