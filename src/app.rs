@@ -16,7 +16,8 @@ use crate::features::support::Support;
 use crate::http::{self, Metrics};
 use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
-use crate::presence::Presence;
+use crate::presence::{self, Presence, Registry};
+use crate::redis::{Peers, Redis};
 use crate::rights::Rights;
 use crate::session::Sessions;
 use crate::store::{Carry, Store};
@@ -50,11 +51,22 @@ pub enum StartError {
     },
 }
 
+/// The other nodes, and what is shared with them.
+pub struct Nodes {
+    /// Redis between the nodes.
+    pub redis: Arc<Redis>,
+    /// Who lives.
+    pub peers: Arc<Peers>,
+    /// How long things of presence take.
+    pub presence: presence::Tempo,
+}
+
 /// What the server and the command line have in common: the data folder, and who people are.
 pub struct Core {
     engine: Engine,
     clock: Clock,
     hub: Arc<Hub>,
+    registry: Arc<dyn Registry>,
     store: Arc<Store>,
     authenticator: Arc<Authenticator>,
     accounts: Arc<Accounts>,
@@ -79,10 +91,28 @@ impl Core {
         settings: &Settings,
         clock: Clock,
     ) -> Result<Self, StartError> {
+        Self::among(engine, bus, from_bus, None, settings, clock).await
+    }
+
+    /// The same, as one node of several.
+    pub async fn among(
+        engine: Engine,
+        bus: Arc<dyn Bus>,
+        from_bus: mpsc::Receiver<Message>,
+        nodes: Option<Nodes>,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
         let rows = Arc::clone(&engine.rows);
         let store = Store::new(rows, Arc::clone(&log), Arc::clone(&timers), clock.clone());
         let hub = Hub::new(Arc::clone(&log), Arc::clone(&bus), settings.connections_per_person());
+        let registry: Arc<dyn Registry> = match nodes {
+            None => presence::Local::new(Arc::clone(&hub), clock.clone()),
+            Some(Nodes { redis, peers, presence }) => {
+                presence::Redis::start(redis, peers, Arc::clone(&hub), clock.clone(), presence)
+            }
+        };
 
         let master = MasterKey::open(&settings.master_key_path())?;
         let keys = KeyRing::open(Arc::clone(&store), &master, clock.clone()).await?;
@@ -116,7 +146,7 @@ impl Core {
             Arc::clone(&store),
             Arc::clone(&timers),
             Arc::clone(&bus),
-            Arc::clone(&hub),
+            Arc::clone(&registry),
             Arc::clone(&conversations),
             clock.clone(),
         );
@@ -129,7 +159,17 @@ impl Core {
         });
         store.carry_with(Arc::clone(&features) as Arc<dyn Carry>);
         hub.rights_with(Arc::clone(&features) as Arc<dyn Rights>);
-        Ok(Self { engine, clock, hub, store, authenticator, accounts, features, from_bus })
+        Ok(Self {
+            engine,
+            clock,
+            hub,
+            registry,
+            store,
+            authenticator,
+            accounts,
+            features,
+            from_bus,
+        })
     }
 
     /// Who people are.
@@ -169,9 +209,9 @@ impl App {
         metrics: Metrics,
         edge: EdgeConfig,
     ) -> Result<Self, StartError> {
-        let Core { engine, clock, hub, store, authenticator, features, .. } = core;
+        let Core { engine, clock, hub, registry, store, authenticator, features, .. } = core;
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
-        let presence = Presence::new(Arc::clone(&hub), store, clock.clone());
+        let presence = Presence::new(registry, store, clock.clone());
         let sessions = Sessions {
             hub: Arc::clone(&hub),
             log,
@@ -212,6 +252,7 @@ impl App {
             tokio::spawn(Arc::clone(&presence).run()),
         ];
         features.support.start().await?;
+        tasks.push(tokio::spawn(Arc::clone(&features.support).run()));
         let serving = Arc::clone(&server);
         tasks.push(tokio::spawn(async move { serving.serve(router).await }));
         let drain_window = Duration::from_millis(settings.drain_window_ms);

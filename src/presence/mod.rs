@@ -6,9 +6,11 @@
 //! is offline because the registry is uncertain.
 
 mod model;
+mod redis;
 mod registry;
 
 pub use model::{GRACE_MS, Known, Sessions};
+pub use redis::{CHECK_MS, ENDINGS_MAX, REFRESH_MS, Redis, SYNC_USERS_MAX, Tempo};
 pub use registry::{Ended, Local, Registry};
 
 use crate::clock::Clock;
@@ -116,7 +118,7 @@ impl Presence {
 
     /// A session of this person opened.
     pub fn opened(&self, user: UserId, link: &Link) {
-        self.registry.opened(user, link.id());
+        self.registry.opened(user, link);
     }
 
     /// A session of this person ended, and the hub forgot it.

@@ -1,6 +1,7 @@
 //! The rules of presence: what the registry's words about a person mean, and what others see.
 //! Pure; times are arguments, all of them of one clock.
 
+use crate::redis::{Epoch, Node};
 use protocol::Millis;
 use protocol::presence::{Declared, Status};
 use std::collections::BTreeMap;
@@ -56,23 +57,15 @@ pub fn status(known: &Known, last: Option<Status>) -> Status {
     }
 }
 
-/// A node at one of its epochs: what a lease is held for. A node that lost its lease goes on
-/// with the next epoch, and writes its sessions again.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Holder {
-    /// The node's name.
-    pub node: String,
-    /// Counts up with each lease.
-    pub epoch: u64,
-}
-
-/// Where a holder stands, as one node sees it.
+/// Where the life of a node stands, as another node sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// It has its lease.
     Living,
-    /// The lease lapsed a short while ago: what it held counts for so long.
+    /// The lease lapsed a short while ago: its sessions count as dropped, for so long.
     Lapsed(Duration),
+    /// Never heard of, and only since a moment: it may have begun just now.
+    Stranger,
     /// It is over.
     Dead,
 }
@@ -81,7 +74,7 @@ pub enum Standing {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Record {
     /// Who holds each session.
-    pub holders: Vec<Holder>,
+    pub holders: Vec<Epoch>,
     /// What the person said.
     pub declared: Option<Declared>,
     /// The last session dropped; by the registry's clock.
@@ -91,24 +84,25 @@ pub struct Record {
 /// What follows from a record at `now` of the registry's clock. `is_whole`: see [`is_whole`].
 pub fn known(
     record: &Record,
-    standing: impl Fn(&Holder) -> Standing,
+    standing: impl Fn(Epoch) -> Standing,
     is_whole: bool,
     now: Millis,
 ) -> Known {
-    let mut open = false;
+    let (mut open, mut may_be_open) = (false, !is_whole);
     let left = record.grace_until.and_then(|until| u64::try_from(until.saturating_sub(now)).ok());
     let mut grace = left.map_or(Duration::ZERO, Duration::from_millis);
-    for holder in &record.holders {
+    for &holder in &record.holders {
         match standing(holder) {
             Standing::Living => open = true,
             Standing::Lapsed(left) => grace = grace.max(left),
+            Standing::Stranger => may_be_open = true,
             Standing::Dead => {}
         }
     }
-    let sessions = match (open, is_whole) {
+    let sessions = match (open, may_be_open) {
         (true, _) => Sessions::Open,
-        (false, true) => Sessions::None,
-        (false, false) => Sessions::Unknown,
+        (false, true) => Sessions::Unknown,
+        (false, false) => Sessions::None,
     };
     let grace_left = (!open && !grace.is_zero()).then_some(grace);
     Known { sessions, grace_left, declared: record.declared }
@@ -123,22 +117,22 @@ pub struct Registered {
     /// When it began, by its own clock.
     pub born_at: Option<Millis>,
     /// Nodes that have written all their sessions since, and as whom.
-    pub written: BTreeMap<String, u64>,
+    pub written: BTreeMap<String, Epoch>,
 }
 
 /// Whether a session that is not in the registry is not there. `run`: of the server now;
 /// `living`: those with a lease; `settle`: as long as a living node may be without one.
-pub fn is_whole<'a>(
+pub fn is_whole(
     registered: &Registered,
     run: &str,
-    mut living: impl Iterator<Item = &'a Holder>,
+    living: &[Node],
     settle: Duration,
     now: Millis,
 ) -> bool {
     let settle = i64::try_from(settle.as_millis()).unwrap_or(i64::MAX);
     registered.run == run
         && registered.born_at.is_some_and(|born_at| now.saturating_sub(born_at) >= settle)
-        && living.all(|holder| registered.written.get(&holder.node) == Some(&holder.epoch))
+        && living.iter().all(|node| registered.written.get(&*node.name) == Some(&node.epoch))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use super::model::{self, Known, Sessions};
 use crate::clock::Clock;
-use crate::hub::Hub;
+use crate::hub::{Hub, Link};
 use dashmap::{DashMap, DashSet};
 use futures_util::future::{BoxFuture, ready};
 use protocol::presence::Declared;
@@ -26,7 +26,7 @@ pub struct Ended {
 /// See the module.
 pub trait Registry: Send + Sync {
     /// A session opened on this node. Never waits.
-    fn opened(&self, user: UserId, session: SessionId);
+    fn opened(&self, user: UserId, link: &Link);
 
     /// It ended, and the hub forgot it. Resolves when all nodes can know, or when that takes too
     /// long; they will know later then.
@@ -124,7 +124,7 @@ impl Local {
 }
 
 impl Registry for Local {
-    fn opened(&self, user: UserId, _: SessionId) {
+    fn opened(&self, user: UserId, _: &Link) {
         self.known.remove_if_mut(&user, |_, words| {
             words.grace_until = None;
             words.declared.is_none()

@@ -3,8 +3,12 @@ use proptest::prelude::*;
 
 const SETTLE: Duration = Duration::from_secs(15);
 
-fn holder(node: &str, epoch: u64) -> Holder {
-    Holder { node: node.to_owned(), epoch }
+fn epoch(n: u128) -> Epoch {
+    Epoch(uuid::Uuid::from_u128(n))
+}
+
+fn node(name: &str, n: u128) -> Node {
+    Node { name: name.into(), epoch: epoch(n) }
 }
 
 #[test]
@@ -37,13 +41,15 @@ fn what_nobody_knows_stays_as_it_was_seen() {
 
 #[test]
 fn a_session_counts_while_its_holder_lives() {
-    let record = Record { holders: vec![holder("a", 1)], ..Record::default() };
+    let record = Record { holders: vec![epoch(1)], ..Record::default() };
     let left = Duration::from_secs(7);
     for (standing, is_whole, sessions, grace_left) in [
         (Standing::Living, true, Sessions::Open, None),
         (Standing::Living, false, Sessions::Open, None),
         (Standing::Lapsed(left), true, Sessions::None, Some(left)),
         (Standing::Lapsed(left), false, Sessions::Unknown, Some(left)),
+        (Standing::Stranger, true, Sessions::Unknown, None),
+        (Standing::Stranger, false, Sessions::Unknown, None),
         (Standing::Dead, true, Sessions::None, None),
         (Standing::Dead, false, Sessions::Unknown, None),
     ] {
@@ -64,34 +70,34 @@ fn a_drop_counts_until_its_grace_ends() {
 
 #[test]
 fn a_registry_is_whole_when_all_have_written_and_nobody_can_be_missing() {
-    let living = [holder("a", 3), holder("b", 1)];
+    let living = [node("a", 3), node("b", 1)];
     let whole = Registered {
         run: "r".to_owned(),
         born_at: Some(1_000),
-        written: BTreeMap::from([("a".to_owned(), 3), ("b".to_owned(), 1)]),
+        written: BTreeMap::from([("a".to_owned(), epoch(3)), ("b".to_owned(), epoch(1))]),
     };
     let test = |registered: &Registered, now| {
-        is_whole(registered, "r", living.iter(), SETTLE, now)
+        is_whole(registered, "r", &living, SETTLE, now)
     };
     assert!(test(&whole, 16_000));
     assert!(!test(&whole, 15_999), "a node may still be without its lease");
     assert!(!test(&Registered { run: "q".to_owned(), ..whole.clone() }, 16_000));
     assert!(!test(&Registered { born_at: None, ..whole.clone() }, 16_000));
-    for written in [BTreeMap::new(), BTreeMap::from([("a".to_owned(), 3), ("b".to_owned(), 0)])] {
+    for written in [BTreeMap::new(), BTreeMap::from([("a".to_owned(), epoch(3)), ("b".to_owned(), epoch(0))])] {
         assert!(!test(&Registered { written, ..whole.clone() }, 16_000));
     }
     // Of those who are gone, it does not matter what they wrote.
-    assert!(is_whole(&whole, "r", [].iter(), SETTLE, 16_000));
+    assert!(is_whole(&whole, "r", &[], SETTLE, 16_000));
 }
 
-fn standings() -> impl Strategy<Value = Vec<(Holder, Standing)>> {
+fn standings() -> impl Strategy<Value = Vec<(Epoch, Standing)>> {
     let standing = prop_oneof![
         Just(Standing::Living),
         Just(Standing::Dead),
+        Just(Standing::Stranger),
         (1_u64..30_000).prop_map(|ms| Standing::Lapsed(Duration::from_millis(ms))),
     ];
-    let of = ("[a-c]", 0_u64..3).prop_map(|(node, epoch)| Holder { node, epoch });
-    prop::collection::vec((of, standing), 0..6)
+    prop::collection::vec(((0_u128..9).prop_map(epoch), standing), 0..6)
 }
 
 fn declared() -> impl Strategy<Value = Option<Declared>> {
@@ -115,16 +121,16 @@ proptest! {
         was_here: bool,
     ) {
         let record = Record {
-            holders: held.iter().map(|(holder, _)| holder.clone()).collect(),
+            holders: held.iter().map(|(holder, _)| *holder).collect(),
             declared,
             grace_until,
         };
-        let standing = |asked: &Holder| {
-            let found = held.iter().find(|(holder, _)| holder == asked);
+        let standing = |asked: Epoch| {
+            let found = held.iter().find(|(holder, _)| *holder == asked);
             found.map_or(Standing::Dead, |(_, standing)| *standing)
         };
         let found = known(&record, standing, is_whole, 0);
-        let living = record.holders.iter().any(|holder| standing(holder) == Standing::Living);
+        let living = record.holders.iter().any(|&holder| standing(holder) == Standing::Living);
         // A living session is seen, whatever else is missing.
         prop_assert_eq!(found.sessions == Sessions::Open, living);
         // Only a whole registry says that somebody has none.
