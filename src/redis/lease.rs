@@ -26,10 +26,7 @@ pub struct Tempo {
 
 impl Default for Tempo {
     fn default() -> Self {
-        Self {
-            lease: Duration::from_millis(LEASE_MS),
-            refresh: Duration::from_millis(REFRESH_MS),
-        }
+        Self { lease: Duration::from_millis(LEASE_MS), refresh: Duration::from_millis(REFRESH_MS) }
     }
 }
 
@@ -96,13 +93,12 @@ pub(super) fn next_view(last: &View, told: &[Option<Told>], forgot: bool) -> Vie
     for node in last.nodes.iter() {
         match nodes.get(&node.name) {
             Some(epoch) if *epoch == node.epoch => {}
-            // The same name with another epoch: the older one is over, whoever says so.
-            Some(_) => lapses += 1,
             // Who is away cannot say who is gone.
             None if !certain => {
                 nodes.insert(Arc::clone(&node.name), node.epoch);
             }
-            None => lapses += 1,
+            // Gone; or its name has another epoch, and the older one is over, whoever says so.
+            None | Some(_) => lapses += 1,
         }
     }
     let nodes = nodes.into_iter().map(|(name, epoch)| Node { name, epoch }).collect();
@@ -113,9 +109,9 @@ pub(super) fn next_view(last: &View, told: &[Option<Told>], forgot: bool) -> Vie
 mod tests {
     use super::*;
 
-    fn told(nodes: &[(&str, Epoch)]) -> Option<Told> {
+    fn told(nodes: &[(&str, Epoch)]) -> Told {
         let nodes = nodes.iter().map(|(name, epoch)| (Arc::from(*name), *epoch)).collect();
-        Some(Told { holder: None, was: true, nodes })
+        Told { holder: None, was: true, nodes }
     }
 
     fn names(view: &View) -> Vec<&str> {
@@ -143,16 +139,17 @@ mod tests {
     fn a_node_lapses_when_all_servers_answer_and_none_knows_it() {
         let (a, b, c) = (Epoch::fresh(), Epoch::fresh(), Epoch::fresh());
         let start = View::default();
-        let both = next_view(&start, &[told(&[("a", a), ("b", b)]), told(&[("a", a)])], false);
+        let both =
+            next_view(&start, &[Some(told(&[("a", a), ("b", b)])), Some(told(&[("a", a)]))], false);
         assert_eq!((names(&both), both.lapses, both.certain), (vec!["a", "b"], 0, true));
         for (said, forgot, left, lapses) in [
-            (vec![told(&[("a", a)]), told(&[("a", a), ("b", b)])], false, 2, 0),
-            (vec![told(&[("a", a)]), told(&[("a", a)])], false, 1, 1),
-            (vec![told(&[("a", a)]), None], false, 2, 0),
-            (vec![told(&[]), told(&[])], true, 2, 0),
-            (vec![told(&[]), told(&[])], false, 0, 2),
+            (vec![Some(told(&[("a", a)])), Some(told(&[("a", a), ("b", b)]))], false, 2, 0),
+            (vec![Some(told(&[("a", a)])), Some(told(&[("a", a)]))], false, 1, 1),
+            (vec![Some(told(&[("a", a)])), None], false, 2, 0),
+            (vec![Some(told(&[])), Some(told(&[]))], true, 2, 0),
+            (vec![Some(told(&[])), Some(told(&[]))], false, 0, 2),
             (vec![None, None], false, 2, 0),
-            (vec![told(&[("a", a), ("b", c)]), None], false, 2, 1),
+            (vec![Some(told(&[("a", a), ("b", c)])), None], false, 2, 1),
         ] {
             let view = next_view(&both, &said, forgot);
             assert_eq!((view.nodes.len(), view.lapses), (left, lapses), "{said:?} {forgot}");

@@ -52,8 +52,7 @@ impl Shard {
             .set_response_timeout(Some(Duration::from_millis(QUERY_TIMEOUT_MS)));
         let connection = ConnectionManager::new_lazy_with_config(client.clone(), config)
             .map_err(|_| OpenError::Url(shown()))?;
-        let (health, _) =
-            watch::channel(Health { up: true, since: Instant::now(), losses: 0 });
+        let (health, _) = watch::channel(Health { up: true, since: Instant::now(), losses: 0 });
         let shard = Arc::new(Self { name, client, connection, health });
         tokio::spawn(probe(Arc::downgrade(&shard)));
         Ok(shard)
