@@ -156,11 +156,8 @@ impl Presence {
             self.unwatch_all(link.id());
         }
         let looked = self.registry.look(&users).await;
-        let told: Vec<(UserId, Told)> = users
-            .iter()
-            .zip(&looked)
-            .map(|(&user, known)| (user, self.see(user, known)))
-            .collect();
+        let told: Vec<(UserId, Told)> =
+            users.iter().zip(&looked).map(|(&user, known)| (user, self.see(user, known))).collect();
         if let Some(mut watcher) = self.watchers.get_mut(&link.id()) {
             for &(user, told) in &told {
                 if let Some(place) = watcher.watched.get_mut(&user) {

@@ -34,7 +34,8 @@ pub struct Known {
 
 impl Known {
     /// Nothing at all.
-    pub const UNKNOWN: Self = Self { sessions: Sessions::Unknown, grace_left: None, declared: None };
+    pub const UNKNOWN: Self =
+        Self { sessions: Sessions::Unknown, grace_left: None, declared: None };
 
     /// Whether what others see may be out of date.
     pub fn is_uncertain(&self) -> bool {
@@ -43,7 +44,7 @@ impl Known {
 }
 
 /// What others see. Where nothing is known, it stays as it was seen last.
-pub fn status(known: &Known, last: Option<Status>) -> Status {
+pub(super) fn status(known: &Known, last: Option<Status>) -> Status {
     if known.declared == Some(Declared::Invisible) {
         return Status::Offline;
     }
@@ -59,7 +60,7 @@ pub fn status(known: &Known, last: Option<Status>) -> Status {
 
 /// Where the life of a node stands, as another node sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub(super) enum Standing {
     /// It has its lease.
     Living,
     /// The lease lapsed a short while ago: its sessions count as dropped, for so long.
@@ -72,17 +73,17 @@ pub enum Standing {
 
 /// What the registry has of a person.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Record {
+pub(super) struct Record {
     /// Who holds each session.
-    pub holders: Vec<Epoch>,
+    pub(super) holders: Vec<Epoch>,
     /// What the person said.
-    pub declared: Option<Declared>,
+    pub(super) declared: Option<Declared>,
     /// The last session dropped; by the registry's clock.
-    pub grace_until: Option<Millis>,
+    pub(super) grace_until: Option<Millis>,
 }
 
 /// What follows from a record at `now` of the registry's clock. `is_whole`: see [`is_whole`].
-pub fn known(
+pub(super) fn known(
     record: &Record,
     standing: impl Fn(Epoch) -> Standing,
     is_whole: bool,
@@ -110,19 +111,19 @@ pub fn known(
 
 /// What the registry says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Registered {
+pub(super) struct Registered {
     /// The run of the server that it began in. A server that started again may have come up
     /// with what it had long ago.
-    pub run: String,
+    pub(super) run: String,
     /// When it began, by its own clock.
-    pub born_at: Option<Millis>,
+    pub(super) born_at: Option<Millis>,
     /// Nodes that have written all their sessions since, and as whom.
-    pub written: BTreeMap<String, Epoch>,
+    pub(super) written: BTreeMap<String, Epoch>,
 }
 
 /// Whether a session that is not in the registry is not there. `run`: of the server now;
 /// `living`: those with a lease; `settle`: as long as a living node may be without one.
-pub fn is_whole(
+pub(super) fn is_whole(
     registered: &Registered,
     run: &str,
     living: &[Node],

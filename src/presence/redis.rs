@@ -30,8 +30,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use writer::Ending;
 
-static CHANGE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("redis/presence.lua")));
+static CHANGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/presence.lua")));
 
 /// The hash that says whether the registry is whole.
 const REGISTRY: &str = "presence";
@@ -409,9 +408,8 @@ impl Registry for Redis {
                 } else {
                     inner.look_at(&part.shard, &users).await
                 };
-                let found = found.unwrap_or_else(|_| {
-                    users.iter().map(|&user| inner.known_here(user)).collect()
-                });
+                let found = found
+                    .unwrap_or_else(|_| users.iter().map(|&user| inner.known_here(user)).collect());
                 share.into_iter().map(|(place, _)| place).zip(found).collect::<Vec<_>>()
             });
             let mut known = vec![Known::UNKNOWN; users.len()];

@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod across;
 mod client;
 mod config;
 mod conversations;
@@ -25,6 +26,7 @@ mod outbox;
 mod peers;
 mod presence;
 mod redis_server;
+mod registry;
 mod resume;
 mod schema;
 mod server;

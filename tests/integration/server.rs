@@ -11,7 +11,7 @@ use protocol::{
     Call, CommandFrame, DeskId, Error, Event, Format, Incoming, Push, ReplyFrame, Seq, Signal,
     Topic, UserId,
 };
-use sanctuary::app::{App, Core, Engine};
+use sanctuary::app::{App, Core, Engine, Nodes};
 use sanctuary::auth::{Caller, Role, Roles};
 use sanctuary::bus::{Bus, LocalBus};
 use sanctuary::clock::Clock;
@@ -58,6 +58,11 @@ impl TestServer {
 
     /// One node more, or the same again.
     pub(crate) async fn open_at(folder: &Path, clock: Clock) -> Self {
+        Self::open_among(folder, clock, None).await
+    }
+
+    /// One node of several that share a Redis.
+    pub(crate) async fn open_among(folder: &Path, clock: Clock, nodes: Option<Nodes>) -> Self {
         let mut settings = Settings::defaults().unwrap();
         settings.limits = false;
         settings.data = folder.to_owned();
@@ -73,7 +78,8 @@ impl TestServer {
         let (bus, from_bus) = LocalBus::new();
         let bus: Arc<dyn Bus> = Arc::new(bus);
         let engine = Engine::embedded(engine.unwrap(), &bus);
-        let core = Core::over(engine, bus, from_bus, &settings, clock.clone()).await.unwrap();
+        let core =
+            Core::among(engine, bus, from_bus, nodes, &settings, clock.clone()).await.unwrap();
         let accounts = Arc::clone(core.accounts());
         let metrics = Metrics::detached();
         let app = App::listen(core, &settings, metrics, EdgeConfig::default()).await.unwrap();

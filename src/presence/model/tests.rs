@@ -76,14 +76,14 @@ fn a_registry_is_whole_when_all_have_written_and_nobody_can_be_missing() {
         born_at: Some(1_000),
         written: BTreeMap::from([("a".to_owned(), epoch(3)), ("b".to_owned(), epoch(1))]),
     };
-    let test = |registered: &Registered, now| {
-        is_whole(registered, "r", &living, SETTLE, now)
-    };
+    let test = |registered: &Registered, now| is_whole(registered, "r", &living, SETTLE, now);
     assert!(test(&whole, 16_000));
     assert!(!test(&whole, 15_999), "a node may still be without its lease");
     assert!(!test(&Registered { run: "q".to_owned(), ..whole.clone() }, 16_000));
     assert!(!test(&Registered { born_at: None, ..whole.clone() }, 16_000));
-    for written in [BTreeMap::new(), BTreeMap::from([("a".to_owned(), epoch(3)), ("b".to_owned(), epoch(0))])] {
+    for written in
+        [BTreeMap::new(), BTreeMap::from([("a".to_owned(), epoch(3)), ("b".to_owned(), epoch(0))])]
+    {
         assert!(!test(&Registered { written, ..whole.clone() }, 16_000));
     }
     // Of those who are gone, it does not matter what they wrote.

@@ -36,7 +36,6 @@ struct Written {
 /// Looks after one server's share, for ever.
 pub(super) async fn run(inner: Arc<Inner>, at: usize) {
     let Some(part) = inner.parts.get(at) else { return };
-    let mut view = inner.peers.view();
     let mut written: Option<Written> = None;
     let (mut refreshed, mut netted) = (Instant::now(), Instant::now());
     loop {
@@ -64,11 +63,7 @@ pub(super) async fn run(inner: Arc<Inner>, at: usize) {
                 inner.touched.insert(user);
             });
         }
-        tokio::select! {
-            () = sleep(inner.tempo.check) => {}
-            // At once where a lease ran out or a server forgot; not for each refresh.
-            Ok(_) = view.wait_for(|view| !view.certain) => sleep(inner.tempo.check / 4).await,
-        }
+        sleep(inner.tempo.check).await;
     }
 }
 
