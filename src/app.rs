@@ -17,6 +17,7 @@ use crate::http::{self, Metrics};
 use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
 use crate::presence::{self, Presence, Registry};
+use crate::rates::{Counter, exchange};
 use crate::redis::{Peers, Redis};
 use crate::rights::Rights;
 use crate::session::Sessions;
@@ -52,6 +53,7 @@ pub enum StartError {
 }
 
 /// The other nodes, and what is shared with them.
+#[derive(Clone)]
 pub struct Nodes {
     /// Redis between the nodes.
     pub redis: Arc<Redis>,
@@ -67,6 +69,7 @@ pub struct Core {
     clock: Clock,
     hub: Arc<Hub>,
     registry: Arc<dyn Registry>,
+    nodes: Option<Nodes>,
     store: Arc<Store>,
     authenticator: Arc<Authenticator>,
     accounts: Arc<Accounts>,
@@ -107,7 +110,7 @@ impl Core {
         let rows = Arc::clone(&engine.rows);
         let store = Store::new(rows, Arc::clone(&log), Arc::clone(&timers), clock.clone());
         let hub = Hub::new(Arc::clone(&log), Arc::clone(&bus), settings.connections_per_person());
-        let registry: Arc<dyn Registry> = match nodes {
+        let registry: Arc<dyn Registry> = match nodes.clone() {
             None => presence::Local::new(Arc::clone(&hub), clock.clone()),
             Some(Nodes { redis, peers, presence }) => {
                 presence::Redis::start(redis, peers, Arc::clone(&hub), clock.clone(), presence)
@@ -126,6 +129,7 @@ impl Core {
             close: Arc::new(move |user, login, code| closer.close_user(user, login, code)),
             clock: clock.clone(),
             settings: settings.into(),
+            counter: nodes.as_ref().map(|nodes| Counter::new(Arc::clone(&nodes.redis))),
         });
         let authenticator = Authenticator::new(tokens, accounts.clone());
         let groups = Groups::new(
@@ -164,6 +168,7 @@ impl Core {
             clock,
             hub,
             registry,
+            nodes,
             store,
             authenticator,
             accounts,
@@ -209,7 +214,7 @@ impl App {
         metrics: Metrics,
         edge: EdgeConfig,
     ) -> Result<Self, StartError> {
-        let Core { engine, clock, hub, registry, store, authenticator, features, .. } = core;
+        let Core { engine, clock, hub, registry, nodes, store, authenticator, features, .. } = core;
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
         let presence = Presence::new(registry, store, clock.clone());
         let sessions = Sessions {
@@ -226,7 +231,8 @@ impl App {
             allowed(settings.commands_per_person_per_s),
             allowed(settings.writes_per_person_per_s),
         );
-        let dispatch = Dispatch::new(sessions, Arc::clone(&features), rates);
+        let rates = Arc::new(if nodes.is_some() { rates.tallied() } else { rates });
+        let dispatch = Dispatch::new(sessions, Arc::clone(&features), Arc::clone(&rates));
         let driver = Driver::new(timers, Arc::clone(&features) as Arc<dyn Fire>, clock.clone());
 
         let config = EdgeConfig { origins: settings.allowed_origins.clone(), ..edge };
@@ -251,6 +257,9 @@ impl App {
             tokio::spawn(Arc::clone(&driver).run()),
             tokio::spawn(Arc::clone(&presence).run()),
         ];
+        if let Some(Nodes { redis, peers, .. }) = nodes {
+            tasks.push(tokio::spawn(exchange(redis, peers, rates)));
+        }
         features.support.start().await?;
         tasks.push(tokio::spawn(Arc::clone(&features.support).run()));
         let serving = Arc::clone(&server);

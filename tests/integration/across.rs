@@ -147,7 +147,7 @@ async fn the_coach_of_a_dead_node_has_a_grace_and_then_the_place_is_given_back()
     let b = Node::start(folder.path(), &clock, &redis, "b").await;
     let (ada, lin) = (b.server.member("ada").await, b.server.coach("lin").await);
     let (mut adas, _lins) = (b.server.socket(&ada).await, a.server.socket(&lin).await);
-    answered(&a.server, &ada, &lin).await;
+    answered(&b.server, &ada, &lin).await;
     b.settled(&mut adas).await;
     until(&mut adas, lin.id, |state| state.status == Status::Online).await;
     a.keeps.abort();
@@ -232,7 +232,7 @@ async fn without_redis_no_request_is_taken_from_a_coach() {
     let b = Node::start(folder.path(), &clock, &redis, "b").await;
     let (ada, lin) = (b.server.member("ada").await, b.server.coach("lin").await);
     let (mut adas, _lins) = (b.server.socket(&ada).await, a.server.socket(&lin).await);
-    answered(&a.server, &ada, &lin).await;
+    answered(&b.server, &ada, &lin).await;
     b.settled(&mut adas).await;
     until(&mut adas, lin.id, |state| state.status == Status::Online).await;
     redis.kill();

@@ -25,6 +25,7 @@ mod logins;
 mod outbox;
 mod peers;
 mod presence;
+mod rates;
 mod redis_server;
 mod registry;
 mod resume;
