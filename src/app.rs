@@ -1,11 +1,13 @@
 //! The only place where parts are wired together.
 
 mod engine;
+mod network;
 
 pub use engine::Engine;
+pub use network::{Cluster, Network, Nodes};
 
 use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
-use crate::bus::{Bus, LocalBus, Message};
+use crate::bus::{Bus, Message, Suspects};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::dispatch::{Dispatch, Features};
@@ -18,17 +20,20 @@ use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
 use crate::presence::{self, Presence, Registry};
 use crate::rates::{Counter, exchange};
-use crate::redis::{Peers, Redis};
 use crate::rights::Rights;
-use crate::session::Sessions;
+use crate::session::{Repair, Sessions};
 use crate::store::{Carry, Store};
 use crate::timers::{Driver, Fire};
 use crate::ws::{Edge, EdgeConfig, Server, TlsFiles};
+use protocol::Millis;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+
+/// Between two looks after sessions because another process writes to the file.
+const FOREIGN_REST_MS: u64 = 10_000;
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +44,12 @@ pub enum StartError {
     /// The master key.
     #[error(transparent)]
     MasterKey(#[from] crate::auth::MasterKeyError),
+    /// The servers between nodes.
+    #[error(transparent)]
+    Redis(#[from] crate::redis::OpenError),
+    /// Another node is in the way.
+    #[error(transparent)]
+    Node(#[from] crate::redis::JoinError),
     /// What is kept can't be read or written.
     #[error(transparent)]
     Records(#[from] protocol::Error),
@@ -50,17 +61,6 @@ pub enum StartError {
         /// Why not.
         cause: std::io::Error,
     },
-}
-
-/// The other nodes, and what is shared with them.
-#[derive(Clone)]
-pub struct Nodes {
-    /// Redis between the nodes.
-    pub redis: Arc<Redis>,
-    /// Who lives.
-    pub peers: Arc<Peers>,
-    /// How long things of presence take.
-    pub presence: presence::Tempo,
 }
 
 /// What the server and the command line have in common: the data folder, and who people are.
@@ -75,15 +75,36 @@ pub struct Core {
     accounts: Arc<Accounts>,
     features: Arc<Features>,
     from_bus: mpsc::Receiver<Message>,
+    cluster: Option<Cluster>,
 }
 
 impl Core {
-    /// Opens the data folder that the settings name.
+    /// Opens what the settings name, for a process beside the nodes: the command line.
     pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
-        let (bus, from_bus) = LocalBus::new();
-        let bus: Arc<dyn Bus> = Arc::new(bus);
+        Self::open_on(Network::publisher(settings, &clock)?, settings, clock).await
+    }
+
+    /// The same for a node.
+    pub async fn open_node(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
+        Self::open_on(Network::node(settings, &clock).await?, settings, clock).await
+    }
+
+    async fn open_on(
+        network: Network,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let Network { bus, from_bus, cluster } = network;
         let engine = Engine::open(settings, &clock, &bus).await?;
-        Self::over(engine, bus, from_bus, settings, clock).await
+        let nodes = cluster.as_ref().and_then(|cluster| cluster.nodes(presence::Tempo::default()));
+        let core = Self::among(engine, bus, from_bus, nodes, settings, clock).await?;
+        Ok(core.with_cluster(cluster))
+    }
+
+    /// With the other nodes, where the bus is that of Redis.
+    #[must_use]
+    pub fn with_cluster(self, cluster: Option<Cluster>) -> Self {
+        Self { cluster, ..self }
     }
 
     /// Over an engine and a bus that are open.
@@ -174,6 +195,7 @@ impl Core {
             accounts,
             features,
             from_bus,
+            cluster: None,
         })
     }
 
@@ -182,9 +204,12 @@ impl Core {
         &self.accounts
     }
 
-    /// Writes what waits and closes the file.
+    /// Writes and sends what waits, and closes the file.
     pub async fn close(self) {
         (self.engine.close)().await;
+        if let Some(cluster) = &self.cluster {
+            cluster.close().await;
+        }
     }
 }
 
@@ -197,13 +222,14 @@ pub struct App {
     presence: Arc<Presence>,
     server: Arc<Server>,
     drain_window: Duration,
+    cluster: Option<Cluster>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl App {
     /// Opens the data folder and listens.
     pub async fn start(settings: &Settings, metrics: Metrics) -> Result<Self, StartError> {
-        let core = Core::open(settings, Clock::system()).await?;
+        let core = Core::open_node(settings, Clock::system()).await?;
         Self::listen(core, settings, metrics, EdgeConfig::default()).await
     }
 
@@ -215,11 +241,20 @@ impl App {
         edge: EdgeConfig,
     ) -> Result<Self, StartError> {
         let Core { engine, clock, hub, registry, nodes, store, authenticator, features, .. } = core;
+        let mut cluster = core.cluster;
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
         let presence = Presence::new(registry, store, clock.clone());
+        let repair = Arc::new(Repair {
+            hub: Arc::clone(&hub),
+            log: Arc::clone(&log),
+            rights: Arc::clone(&features) as Arc<dyn Rights>,
+            authenticator: Arc::clone(&authenticator),
+            conversations: Arc::clone(&features.conversations),
+            clock: clock.clone(),
+        });
         let sessions = Sessions {
             hub: Arc::clone(&hub),
-            log,
+            log: Arc::clone(&log),
             rights: Arc::clone(&features) as Arc<dyn Rights>,
             authenticator: Arc::clone(&authenticator),
             presence: Arc::clone(&presence),
@@ -248,7 +283,9 @@ impl App {
                 http::commands::routes(dispatch.clone()),
             ],
             authenticator,
-            checks: vec![engine.check.clone()],
+            checks: std::iter::once(engine.check.clone())
+                .chain(cluster.iter().flat_map(Cluster::checks))
+                .collect(),
             metrics,
         });
 
@@ -259,6 +296,15 @@ impl App {
         ];
         if let Some(Nodes { redis, peers, .. }) = nodes {
             tasks.push(tokio::spawn(exchange(redis, peers, rates)));
+        }
+        if let Some(cluster) = &mut cluster {
+            tasks.extend(cluster.start(&log));
+            let (bus, suspects) = (Arc::clone(&cluster.bus), Arc::clone(cluster.suspects()));
+            tasks.push(tokio::spawn(repair.run(suspects, move || !bus.is_whole())));
+        } else if let Some(foreign) = engine.foreign.clone() {
+            let suspects = Arc::new(Suspects::default());
+            tasks.push(tokio::spawn(watch_file(foreign, Arc::clone(&suspects))));
+            tasks.push(tokio::spawn(repair.run(suspects, || false)));
         }
         features.support.start().await?;
         tasks.push(tokio::spawn(Arc::clone(&features.support).run()));
@@ -273,6 +319,7 @@ impl App {
             presence,
             server,
             drain_window,
+            cluster,
             tasks,
         })
     }
@@ -302,12 +349,31 @@ impl App {
         &self.presence
     }
 
-    /// Sends everybody away kindly, writes what waits and closes the file.
+    /// The other nodes, for tests.
+    pub fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_ref()
+    }
+
+    /// Sends everybody away kindly, writes and sends what waits and closes the file.
     pub async fn drain(self) {
         self.server.drain(self.drain_window).await;
         for task in &self.tasks {
             task.abort();
         }
+        // What the engine still carries out is published, so the goodbye comes last.
         (self.engine.close)().await;
+        if let Some(cluster) = &self.cluster {
+            cluster.close().await;
+        }
+    }
+}
+
+/// Another process wrote to the file: it may have appended, and revoked, without a word.
+async fn watch_file(mut foreign: watch::Receiver<u64>, suspects: Arc<Suspects>) {
+    while foreign.changed().await.is_ok() {
+        // Who has no place in a topic hears nothing of before: what others write beside a
+        // server are roles and logins.
+        suspects.raise(Millis::MAX / 2, "file");
+        tokio::time::sleep(Duration::from_millis(FOREIGN_REST_MS)).await;
     }
 }

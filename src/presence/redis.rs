@@ -5,6 +5,7 @@
 //! somebody whose sessions may be missing (the registry was lost, Redis is away, this node just
 //! began) is *unknown*, never gone. Whatever is lost is written again by its node, in batches.
 
+mod entry;
 mod keeper;
 mod news;
 mod writer;
@@ -12,12 +13,13 @@ mod writer;
 pub use keeper::{CHECK_MS, REFRESH_MS};
 pub use writer::SYNC_USERS_MAX;
 
-use super::model::{self, GRACE_MS, Known, Record, Registered, Sessions, Standing};
+use super::model::{self, GRACE_MS, Known, Sessions, Standing};
 use super::registry::{Ended, Registry};
 use crate::clock::Clock;
 use crate::hub::{Hub, Link};
 use crate::redis::{Epoch, LEASE_MS, Peers, Redis as Servers, Result, Shard};
 use dashmap::{DashMap, DashSet};
+use entry::{REGISTRY, key, read_record, read_registered, read_run, read_time};
 use futures_util::future::{BoxFuture, join_all};
 use protocol::presence::Declared;
 use protocol::{Millis, SessionId, UserId};
@@ -32,8 +34,6 @@ use writer::Ending;
 
 static CHANGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/presence.lua")));
 
-/// The hash that says whether the registry is whole.
-const REGISTRY: &str = "presence";
 /// A session that ended is waited for to be written, at most so long.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 /// Somebody who is uncertain is looked at again after this.
@@ -128,25 +128,6 @@ impl Drop for Redis {
             task.abort();
         }
     }
-}
-
-/// The hash and the channel of a person.
-fn key(user: UserId) -> String {
-    format!("{REGISTRY}:{user}")
-}
-
-fn word(declared: Declared) -> &'static str {
-    match declared {
-        Declared::Online => "online",
-        Declared::Away => "away",
-        Declared::Busy => "busy",
-        Declared::Invisible => "invisible",
-    }
-}
-
-fn declared(word: &str) -> Option<Declared> {
-    let all = [Declared::Online, Declared::Away, Declared::Busy, Declared::Invisible];
-    all.into_iter().find(|declared| self::word(*declared) == word)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -294,64 +275,6 @@ impl Inner {
     }
 }
 
-fn pairs(value: &Value) -> impl Iterator<Item = (String, String)> {
-    let empty: &[Value] = &[];
-    let text = |value: &Value| redis::from_redis_value_ref::<String>(value).unwrap_or_default();
-    let (flat, map) = match value {
-        Value::Array(items) => (items.as_slice(), None),
-        Value::Map(items) => (empty, Some(items)),
-        _ => (empty, None),
-    };
-    let flat = flat.as_chunks::<2>().0.iter().map(move |[name, value]| (text(name), text(value)));
-    let map = map.into_iter().flatten().map(move |(name, value)| (text(name), text(value)));
-    flat.chain(map)
-}
-
-fn read_time(value: &Value) -> Option<Millis> {
-    let (seconds, micros): (i64, i64) = redis::from_redis_value_ref(value).ok()?;
-    Some(seconds.saturating_mul(1_000).saturating_add(micros / 1_000))
-}
-
-/// The run of a server, from what it says of itself.
-fn read_run(info: &Value) -> String {
-    let text: String = redis::from_redis_value_ref(info).unwrap_or_default();
-    let run = text.lines().find_map(|line| line.strip_prefix("run_id:"));
-    run.unwrap_or_default().trim().to_owned()
-}
-
-fn read_epoch(text: &str) -> Option<Epoch> {
-    text.parse().ok().map(Epoch)
-}
-
-fn read_registered(value: &Value) -> Registered {
-    let mut registered = Registered::default();
-    for (name, value) in pairs(value) {
-        if let Some(node) = name.strip_prefix("node:") {
-            registered.written.extend(read_epoch(&value).map(|epoch| (node.to_owned(), epoch)));
-        } else if name == "run" {
-            registered.run = value;
-        } else if name == "born" {
-            registered.born_at = value.parse().ok();
-        }
-    }
-    registered
-}
-
-fn read_record(value: &Value) -> Record {
-    let mut record = Record::default();
-    for (name, value) in pairs(value) {
-        if name.starts_with("s:") {
-            let epoch = value.split_once(' ').and_then(|(epoch, _)| read_epoch(epoch));
-            record.holders.extend(epoch);
-        } else if name == "declared" {
-            record.declared = declared(&value);
-        } else if name == "grace_until" {
-            record.grace_until = value.parse().ok();
-        }
-    }
-    record
-}
-
 impl Registry for Redis {
     fn opened(&self, user: UserId, link: &Link) {
         let Some(part) = self.inner.part(user) else { return };
@@ -366,7 +289,7 @@ impl Registry for Redis {
             }
         }
         let ending = Ending { goodbye: false, at: self.inner.clock.now() };
-        let _ = part.queue.push(user, Some(ending));
+        drop(part.queue.push(user, Some(ending)));
         self.inner.touch(user);
     }
 
@@ -388,7 +311,7 @@ impl Registry for Redis {
     fn declare(&self, user: UserId, declared: Declared) {
         let Some(part) = self.inner.part(user) else { return };
         self.inner.own.entry(user).or_default().said = Some(Said { declared, at: None });
-        let _ = part.queue.push(user, None);
+        drop(part.queue.push(user, None));
         self.inner.touch(user);
     }
 
@@ -472,16 +395,13 @@ impl Registry for Redis {
             let mut ended = Vec::new();
             for ((user, at), known) in due.into_iter().zip(looked) {
                 let again = known.grace_left.or_else(|| known.is_uncertain().then_some(AGAIN));
-                match again {
-                    Some(wait) => {
-                        endings.insert(user, (at, now + wait));
-                    }
-                    None => {
-                        endings.remove(&user);
-                        if known.sessions == Sessions::None {
-                            ended.push(Ended { user, at });
-                        }
-                    }
+                if let Some(wait) = again {
+                    endings.insert(user, (at, now + wait));
+                    continue;
+                }
+                endings.remove(&user);
+                if known.sessions == Sessions::None {
+                    ended.push(Ended { user, at });
                 }
             }
             ended

@@ -176,6 +176,17 @@ impl Peers {
         self.view.borrow().is_live(epoch)
     }
 
+    /// A node said goodbye: its life is over, and nothing of it is missing.
+    pub fn dismiss(&self, epoch: Epoch) {
+        self.view.send_if_modified(|view| {
+            let left: Arc<[Node]> =
+                view.nodes.iter().filter(|node| node.epoch != epoch).cloned().collect();
+            let changed = left.len() != view.nodes.len();
+            view.nodes = left;
+            changed
+        });
+    }
+
     /// Another process has this node's name, and was first.
     pub fn clash(&self) -> watch::Receiver<bool> {
         self.clash.subscribe()

@@ -5,13 +5,15 @@ use crate::engines::START;
 use crate::redis_server::{RedisServer, redis_server};
 use crate::registry::{LEASES, TEMPO};
 use crate::server::{Person, Socket, TestServer, client_id, eventually};
+use protocol::close::CloseCode;
 use protocol::limits::COACH_GRACE_MS;
 use protocol::presence::{Declared, Set, State, Status, Watch};
-use protocol::session::Close;
+use protocol::session::{Close, Open, Ping};
 use protocol::support::{Ask, Claim, GetStatus, Request, State as RequestState};
 use protocol::{Signal, UserId};
-use sanctuary::app::Nodes;
+use sanctuary::app::{Network, Nodes};
 use sanctuary::clock::Clock;
+use sanctuary::config::Settings;
 use sanctuary::redis::{Peers, Redis};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +22,18 @@ use tempfile::tempdir;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-/// A server, and what keeps its lease.
+/// A node with all that Redis carries.
+async fn whole_node(folder: &Path, clock: &Clock, redis: &RedisServer, name: &str) -> TestServer {
+    let mut settings = Settings::defaults().unwrap();
+    settings.redis = vec![redis.url()];
+    name.clone_into(&mut settings.node);
+    let network = Network::node_with(&settings, clock, LEASES).await.unwrap();
+    let nodes = network.cluster.as_ref().unwrap().nodes(TEMPO);
+    TestServer::open_among(folder, clock.clone(), network, nodes).await
+}
+
+/// A server whose lease a test can take away. What it tells others, but for presence, it does
+/// not hear.
 struct Node {
     server: TestServer,
     keeps: JoinHandle<()>,
@@ -32,7 +45,8 @@ impl Node {
         let peers = Peers::join(Arc::clone(&redis), name, LEASES).await.unwrap();
         let keeps = tokio::spawn(Arc::clone(&peers).run());
         let nodes = Nodes { redis, peers, presence: TEMPO };
-        let server = TestServer::open_among(folder, clock.clone(), Some(nodes)).await;
+        let network = Network::local();
+        let server = TestServer::open_among(folder, clock.clone(), network, Some(nodes)).await;
         Self { server, keeps }
     }
 
@@ -245,4 +259,56 @@ async fn without_redis_no_request_is_taken_from_a_coach() {
     b.server.later(COACH_GRACE_MS * 2).await;
     let held = status(&b.server, &ada).await;
     assert_eq!(held.state, RequestState::Active, "the coach was there all the time");
+}
+
+fn device(name: &str, attempt: u64) -> Open {
+    Open { device_id: name.to_owned(), attempt: Some(attempt), ..Open::default() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_that_comes_back_elsewhere_replaces_itself() {
+    let Some(redis) = redis_server() else { return };
+    let (folder, clock) = (tempdir().unwrap(), Clock::manual(START));
+    let a = whole_node(folder.path(), &clock, &redis, "a").await;
+    let b = whole_node(folder.path(), &clock, &redis, "b").await;
+    let (ada, ben) = (a.member("ada").await, a.member("ben").await);
+    let mut adas = a.socket(&ada).await;
+    until(&mut adas, UserId(uuid::Uuid::now_v7()), |state| !state.uncertain).await;
+    until(&mut adas, ben.id, |state| state.status == Status::Offline).await;
+    adas.rest();
+
+    let (first, _) = a.resume(&ben, device("phone", 1)).await;
+    let (tablet, _) = a.resume(&ben, device("tablet", 1)).await;
+    assert_eq!(change(&mut adas, ben.id).await.status, Status::Online);
+    let (mut second, _) = b.resume(&ben, device("phone", 2)).await;
+    assert_eq!(first.closed().await, CloseCode::Replaced.number());
+    // An older attempt that arrives late is the one that ends, wherever it arrives.
+    let (late, _) = a.resume(&ben, device("phone", 1)).await;
+    assert_eq!(late.closed().await, CloseCode::Replaced.number());
+    second.call(Ping { payload: None }).await.unwrap();
+    drop(tablet);
+    // All those ends were not the end of the newest.
+    sleep(TEMPO.grace + TEMPO.check).await;
+    second.call(Ping { payload: None }).await.unwrap();
+    let state = until(&mut adas, ben.id, |state| !state.uncertain).await;
+    assert_eq!(state.status, Status::Online);
+    for push in adas.rest() {
+        let text = format!("{push:?}");
+        assert!(!text.contains("Offline"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_who_is_closed_is_closed_on_all_nodes() {
+    let Some(redis) = redis_server() else { return };
+    let (folder, clock) = (tempdir().unwrap(), Clock::manual(START));
+    let a = whole_node(folder.path(), &clock, &redis, "a").await;
+    let b = whole_node(folder.path(), &clock, &redis, "b").await;
+    let ben = a.member("ben").await;
+    let (phone, _) = a.resume(&ben, device("phone", 1)).await;
+    let (tablet, _) = b.resume(&ben, device("tablet", 1)).await;
+    a.accounts.logout_all(&ben.caller).await.unwrap();
+    for socket in [phone, tablet] {
+        assert_eq!(socket.closed().await, CloseCode::Revoked.number());
+    }
 }

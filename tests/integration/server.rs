@@ -11,9 +11,8 @@ use protocol::{
     Call, CommandFrame, DeskId, Error, Event, Format, Incoming, Push, ReplyFrame, Seq, Signal,
     Topic, UserId,
 };
-use sanctuary::app::{App, Core, Engine, Nodes};
+use sanctuary::app::{App, Core, Engine, Network, Nodes};
 use sanctuary::auth::{Caller, Role, Roles};
-use sanctuary::bus::{Bus, LocalBus};
 use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
 use sanctuary::engine::schema::Schema;
@@ -40,7 +39,7 @@ pub(crate) struct TestServer {
     pub(crate) clock: Clock,
     pub(crate) faults: Arc<Faults>,
     pub(crate) address: SocketAddr,
-    accounts: Arc<Accounts>,
+    pub(crate) accounts: Arc<Accounts>,
 }
 
 /// Somebody with an account.
@@ -58,11 +57,16 @@ impl TestServer {
 
     /// One node more, or the same again.
     pub(crate) async fn open_at(folder: &Path, clock: Clock) -> Self {
-        Self::open_among(folder, clock, None).await
+        Self::open_among(folder, clock, Network::local(), None).await
     }
 
     /// One node of several that share a Redis.
-    pub(crate) async fn open_among(folder: &Path, clock: Clock, nodes: Option<Nodes>) -> Self {
+    pub(crate) async fn open_among(
+        folder: &Path,
+        clock: Clock,
+        network: Network,
+        nodes: Option<Nodes>,
+    ) -> Self {
         let mut settings = Settings::defaults().unwrap();
         settings.limits = false;
         settings.data = folder.to_owned();
@@ -75,8 +79,7 @@ impl TestServer {
             schema: Schema::embedded().clone().unwrap(),
             faults: Arc::clone(&faults),
         });
-        let (bus, from_bus) = LocalBus::new();
-        let bus: Arc<dyn Bus> = Arc::new(bus);
+        let Network { bus, from_bus, cluster } = network;
         let engine = Engine::embedded(engine.unwrap(), &bus);
         let core =
             Core::among(engine, bus, from_bus, nodes, &settings, clock.clone()).await.unwrap();

@@ -2,8 +2,9 @@
 //! gone or of another run, when this node's lease ran out, and well before anything expires; and
 //! notices when other nodes are gone.
 
+use super::entry::{REGISTRY, read_registered, read_run};
 use super::writer::SYNC_USERS_MAX;
-use super::{CHANGE, EPOCHS_MAX, Inner, REGISTRY, read_registered, read_run};
+use super::{CHANGE, EPOCHS_MAX, Inner};
 use crate::presence::model::Registered;
 use crate::redis::{Epoch, Result, Shard};
 use futures_util::future::join_all;
@@ -73,18 +74,17 @@ async fn check(inner: &Inner, shard: &Shard) -> Result<(Written, Registered)> {
     pipe.cmd("INFO").arg("server").cmd("HGETALL").arg(REGISTRY);
     let (info, registered): (Value, Value) = shard.pipe(&pipe).await?;
     let run = read_run(&info);
-    let mut registered = read_registered(&registered);
-    let born = match registered.born_at.filter(|_| registered.run == run) {
-        Some(born_at) => born_at.to_string(),
-        None => {
-            registered = Registered::default();
-            let mut call = CHANGE.prepare_invoke();
-            call.key(REGISTRY).arg("begin").arg(&run);
-            let (_, born): (String, String) = shard.script(&call).await?;
-            born
-        }
-    };
-    Ok((Written { run, born, epoch: inner.peers.epoch() }, registered))
+    let registered = read_registered(&registered);
+    if registered.run == run
+        && let Some(born_at) = registered.born_at
+    {
+        let born = born_at.to_string();
+        return Ok((Written { run, born, epoch: inner.peers.epoch() }, registered));
+    }
+    let mut call = CHANGE.prepare_invoke();
+    call.key(REGISTRY).arg("begin").arg(&run);
+    let (_, born): (String, String) = shard.script(&call).await?;
+    Ok((Written { run, born, epoch: inner.peers.epoch() }, Registered::default()))
 }
 
 /// All of this node's sessions on one server, batch by batch. False: not all of them.

@@ -1,7 +1,8 @@
 //! Hears from one Redis server who changed: a channel for each person whom somebody on this node
 //! watches. After each break of the connection all of them are looked at again.
 
-use super::{Inner, REGISTRY, key, lock};
+use super::entry::{REGISTRY, key};
+use super::{Inner, lock};
 use crate::redis::{QUERY_TIMEOUT_MS, Shard};
 use futures_util::StreamExt as _;
 use protocol::UserId;
@@ -60,7 +61,8 @@ impl Follows {
     /// On a new connection nothing is subscribed to.
     fn begin(&self) {
         let mut wishes = lock(&self.wishes);
-        wishes.changed = wishes.wanted.clone();
+        let Wishes { wanted, changed } = &mut *wishes;
+        changed.clone_from(wanted);
     }
 
     /// What changed, as those to subscribe to and those to leave; some at a time.

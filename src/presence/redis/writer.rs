@@ -4,7 +4,8 @@
 //! Only *that* somebody's entry is out of date is queued, not what changed: the queue is bounded
 //! by the number of people, and an outage of any length ends with one write for each.
 
-use super::{CHANGE, Inner, Said, key};
+use super::entry::{self, key};
+use super::{CHANGE, Inner, Said};
 use crate::redis::{Result as RedisResult, Shard};
 use protocol::presence::Declared;
 use protocol::{Millis, UserId};
@@ -144,7 +145,7 @@ async fn write(
             Some(Ending { goodbye: true, .. }) => "goodbye",
             Some(Ending { goodbye: false, .. }) => "drop",
         });
-        call.arg(said.map_or("", |said| super::word(said.declared)));
+        call.arg(said.map_or("", |said| entry::word(said.declared)));
         call.arg(said.and_then(|said| said.at).map_or_else(String::new, |at| at.to_string()));
         call.arg(sessions.len());
         for session in sessions {
@@ -156,7 +157,7 @@ async fn write(
 
 fn written(inner: &Inner, entry: Entry, (declared, declared_at): (String, String)) {
     let Entry { user, pending, sessions, said } = entry;
-    let declared = super::declared(&declared);
+    let declared = entry::declared(&declared);
     if let (Some(declared), Ok(at)) = (declared, declared_at.parse()) {
         // What was said on another node is taken over, unless something was said meanwhile.
         if let Some(mut own) = inner.own.get_mut(&user)
