@@ -1,3 +1,5 @@
+//! What others see, by all that the registry may say.
+
 use super::*;
 use proptest::prelude::*;
 
