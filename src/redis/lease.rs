@@ -47,6 +47,8 @@ pub(super) struct Lease {
     pub(super) epoch: Epoch,
     /// Held before, perhaps still in the eyes of a server.
     pub(super) before: Option<Epoch>,
+    /// It was held at some time: whoever does not know it, forgot it.
+    pub(super) known: bool,
     /// When the last good refresh was sent.
     good: Option<Instant>,
     length: Duration,
@@ -54,7 +56,7 @@ pub(super) struct Lease {
 
 impl Lease {
     pub(super) fn new(length: Duration) -> Self {
-        Self { epoch: Epoch::fresh(), before: None, good: None, length }
+        Self { epoch: Epoch::fresh(), before: None, known: false, good: None, length }
     }
 
     /// Begins a new epoch if the lease ran out. True: it did.
@@ -71,6 +73,7 @@ impl Lease {
     /// says nothing, nor one to an epoch that is over.
     pub(super) fn refreshed(&mut self, epoch: Epoch, sent: Instant) {
         if self.epoch == epoch {
+            self.known = true;
             self.good = Some(self.good.map_or(sent, |good| good.max(sent)));
         }
     }

@@ -60,6 +60,7 @@ impl Redis {
         if urls.is_empty() || urls.len() > SHARDS_MAX {
             return Err(OpenError::Count);
         }
+        describe_metrics();
         // Another part may have installed one already: then that is taken.
         let _ = aws_lc_rs::default_provider().install_default();
         let shards = urls.iter().map(|url| Shard::open(url)).collect::<std::result::Result<_, _>>();
@@ -99,6 +100,14 @@ impl Redis {
             .collect();
         if away.is_empty() { Ok(()) } else { Err(away.join(", ")) }
     }
+}
+
+fn describe_metrics() {
+    use metrics::{describe_counter, describe_gauge};
+    describe_counter!("sanctuary_redis_losses_total", "Times a Redis server was lost");
+    describe_counter!("sanctuary_node_own_lapses_total", "Times this node's own lease ran out");
+    describe_counter!("sanctuary_peer_lapses_total", "Leases of other nodes that ran out");
+    describe_gauge!("sanctuary_nodes", "Nodes that live, this one included");
 }
 
 /// FNV-1a (64 bits), with the high half folded in: the same on every node and in every version.

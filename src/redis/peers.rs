@@ -223,8 +223,9 @@ impl Peers {
         let asked = self.redis.shards().iter().map(|shard| self.ask(shard, self.tempo.lease));
         let told: Vec<Option<Told>> = join_all(asked).await.into_iter().map(Result::ok).collect();
         let clash = told.iter().flatten().any(|told| told.holder.is_some());
-        let was_held = self.is_held();
-        let forgot = was_held && told.iter().flatten().any(|told| !told.was);
+        // Also after this node was cut off for long: what it finds missing is not gone.
+        let was_known = self.lease().known;
+        let forgot = was_known && told.iter().flatten().any(|told| !told.was);
         if told.iter().flatten().any(|told| told.holder.is_none()) {
             self.lease().refreshed(epoch, sent);
         }

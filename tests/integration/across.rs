@@ -297,18 +297,3 @@ async fn a_device_that_comes_back_elsewhere_replaces_itself() {
         assert!(!text.contains("Offline"), "{text}");
     }
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_person_who_is_closed_is_closed_on_all_nodes() {
-    let Some(redis) = redis_server() else { return };
-    let (folder, clock) = (tempdir().unwrap(), Clock::manual(START));
-    let a = whole_node(folder.path(), &clock, &redis, "a").await;
-    let b = whole_node(folder.path(), &clock, &redis, "b").await;
-    let ben = a.member("ben").await;
-    let (phone, _) = a.resume(&ben, device("phone", 1)).await;
-    let (tablet, _) = b.resume(&ben, device("tablet", 1)).await;
-    a.accounts.logout_all(&ben.caller).await.unwrap();
-    for socket in [phone, tablet] {
-        assert_eq!(socket.closed().await, CloseCode::Revoked.number());
-    }
-}

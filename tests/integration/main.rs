@@ -9,6 +9,7 @@
 
 mod accounts;
 mod across;
+mod bus;
 mod client;
 mod config;
 mod conversations;
@@ -22,6 +23,7 @@ mod hub;
 mod keys;
 mod log;
 mod logins;
+mod nodes;
 mod outbox;
 mod peers;
 mod presence;
@@ -30,6 +32,7 @@ mod redis_server;
 mod registry;
 mod resume;
 mod schema;
+mod sequencer;
 mod server;
 mod sqlite;
 mod stage;

@@ -23,7 +23,7 @@ use uuid::Uuid;
 pub(crate) const LEASES: redis::Tempo =
     redis::Tempo { lease: Duration::from_millis(1_500), refresh: Duration::from_millis(200) };
 pub(crate) const TEMPO: presence::Tempo = presence::Tempo {
-    grace: Duration::from_millis(2_000),
+    grace: Duration::from_secs(2),
     settle: LEASES.lease,
     check: Duration::from_millis(100),
     refresh: Duration::from_secs(60),
@@ -393,7 +393,7 @@ async fn a_late_registration_leaves_newer_sessions_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_outlive_their_keys_and_dead_keys_do_not() {
     let Some(server) = redis_server() else { return };
-    let tempo = presence::Tempo { refresh: Duration::from_millis(1_000), ..TEMPO };
+    let tempo = presence::Tempo { refresh: Duration::from_secs(1), ..TEMPO };
     let a = Node::join(&[&server], "a", tempo).await;
     let b = Node::join(&[&server], "b", tempo).await;
     let (ann, ben) = (user(1), user(2));

@@ -3,6 +3,8 @@
 
 use crate::client::PATIENCE;
 use crate::engines::START;
+use crate::redis_server::RedisServer;
+use crate::registry::TEMPO;
 use futures_util::{SinkExt, StreamExt};
 use protocol::session::{Open, Opened};
 use protocol::support::{Desks, ListDesks};
@@ -13,17 +15,20 @@ use protocol::{
 };
 use sanctuary::app::{App, Core, Engine, Network, Nodes};
 use sanctuary::auth::{Caller, Role, Roles};
+use sanctuary::bus::RedisBus;
 use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
 use sanctuary::engine::schema::Schema;
 use sanctuary::engine::sqlite::{Faults, Options, Sqlite};
 use sanctuary::features::accounts::{Accounts, NewPeople};
 use sanctuary::http::Metrics;
+use sanctuary::redis::Tempo;
 use sanctuary::ws::EdgeConfig;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -32,6 +37,9 @@ use uuid::Uuid;
 
 /// How long people's tokens live here: longer than any test's clock moves.
 const TOKEN_TTL_MS: i64 = 20 * 60 * 60 * 1_000;
+/// Leases of nodes under test: short enough to wait for, long enough for a busy machine.
+pub(crate) const NODE_TEMPO: Tempo =
+    Tempo { lease: Duration::from_secs(4), refresh: Duration::from_millis(500) };
 
 /// See the module.
 pub(crate) struct TestServer {
@@ -57,10 +65,31 @@ impl TestServer {
 
     /// One node more, or the same again.
     pub(crate) async fn open_at(folder: &Path, clock: Clock) -> Self {
-        Self::open_among(folder, clock, Network::local(), None).await
+        Self::open_on(folder, clock, Network::local()).await
     }
 
-    /// One node of several that share a Redis.
+    /// One of several nodes, which meet over Redis; its clock runs.
+    pub(crate) async fn node(folder: &Path, name: &str, redis: &[&RedisServer]) -> Self {
+        let mut settings = Settings::defaults().unwrap();
+        settings.redis = redis.iter().map(|server| server.url()).collect();
+        settings.node = name.to_owned();
+        let network = Network::node_with(&settings, &Clock::system(), NODE_TEMPO).await.unwrap();
+        let server = Self::open_on(folder, Clock::system(), network).await;
+        timeout(PATIENCE, server.bus().whole()).await.unwrap();
+        server
+    }
+
+    /// The bus of a node among several.
+    pub(crate) fn bus(&self) -> &RedisBus {
+        &self.app.cluster().unwrap().bus
+    }
+
+    async fn open_on(folder: &Path, clock: Clock, network: Network) -> Self {
+        let nodes = network.cluster.as_ref().and_then(|cluster| cluster.nodes(TEMPO));
+        Self::open_among(folder, clock, network, nodes).await
+    }
+
+    /// Over any network, and as one of these nodes.
     pub(crate) async fn open_among(
         folder: &Path,
         clock: Clock,
@@ -83,6 +112,7 @@ impl TestServer {
         let engine = Engine::embedded(engine.unwrap(), &bus);
         let core =
             Core::among(engine, bus, from_bus, nodes, &settings, clock.clone()).await.unwrap();
+        let core = core.with_cluster(cluster);
         let accounts = Arc::clone(core.accounts());
         let metrics = Metrics::detached();
         let app = App::listen(core, &settings, metrics, EdgeConfig::default()).await.unwrap();

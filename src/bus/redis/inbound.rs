@@ -12,7 +12,7 @@ use futures_util::StreamExt as _;
 use protocol::Millis;
 use redis::aio::{PubSubSink, PubSubStream};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -67,8 +67,6 @@ pub(super) struct Inbound {
     whole: watch::Sender<bool>,
     /// When the link was last known to be well.
     heard_at: AtomicI64,
-    /// For tests: hears nothing while this is set.
-    deaf: AtomicBool,
 }
 
 /// What the link does with what it hears.
@@ -89,7 +87,6 @@ impl Inbound {
             settled: Notify::new(),
             whole: watch::Sender::new(false),
             heard_at: AtomicI64::new(now),
-            deaf: AtomicBool::new(false),
         })
     }
 
@@ -150,10 +147,6 @@ impl Inbound {
         self.whole.subscribe()
     }
 
-    pub(super) fn set_deaf(&self, on: bool) {
-        self.deaf.store(on, Ordering::SeqCst);
-    }
-
     fn channels(&self) -> MutexGuard<'_, Channels> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -183,9 +176,6 @@ impl Inbound {
 
     async fn hear(&self, mut stream: PubSubStream, clock: &Clock, ears: &dyn Ears) {
         while let Some(message) = stream.next().await {
-            if self.deaf.load(Ordering::Relaxed) {
-                continue;
-            }
             if self.is_whole() {
                 self.heard_at.store(clock.now(), Ordering::SeqCst);
             }

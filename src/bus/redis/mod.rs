@@ -80,6 +80,7 @@ impl RedisBus {
     }
 
     fn over(redis: Arc<Redis>, clock: Clock, feed: Option<mpsc::Sender<Feed>>) -> Arc<Self> {
+        describe_metrics();
         let own = crate::id::fresh();
         let ways = redis.shards().iter().map(|shard| Way {
             out: Outbound::start(own, Arc::clone(shard), clock.clone()),
@@ -142,6 +143,9 @@ impl RedisBus {
         for way in &self.ways {
             let _ = way.into.watch().wait_for(|whole| *whole).await;
         }
+        for shard in self.redis.shards() {
+            let _ = shard.watch().wait_for(|health| health.up).await;
+        }
     }
 
     /// For `/readyz`.
@@ -187,9 +191,14 @@ impl RedisBus {
         self.ways.iter().for_each(|way| way.out.lose(publications));
     }
 
-    /// For tests: hears nothing of the others, and does not notice.
-    pub fn set_deaf(&self, on: bool) {
-        self.ways.iter().for_each(|way| way.into.set_deaf(on));
+    /// For tests: how many are still to be lost.
+    pub fn to_lose(&self) -> u32 {
+        self.ways.iter().map(|way| way.out.to_lose()).sum()
+    }
+
+    /// Tells all other nodes that something may be missing.
+    pub async fn resync(&self) {
+        join_all(self.ways.iter().map(|way| way.out.resync())).await;
     }
 
     /// For measurements: each publication in a pipeline of its own.
@@ -339,4 +348,18 @@ async fn watch_peers(suspects: Arc<Suspects>, peers: Arc<Peers>, clock: Clock) {
         }
         seen = view;
     }
+}
+
+fn describe_metrics() {
+    use metrics::describe_counter;
+    describe_counter!("sanctuary_bus_published_total", "Publications that Redis took");
+    describe_counter!("sanctuary_bus_batches_total", "Pipelines in which they went");
+    describe_counter!("sanctuary_bus_dropped_total", "Publications that Redis did not get");
+    describe_counter!("sanctuary_bus_overrun_total", "Messages heard while the hub was full");
+    describe_counter!("sanctuary_bus_unreadable_total", "Messages of another format");
+    describe_counter!("sanctuary_bus_links_broken_total", "Links to Redis that broke");
+    describe_counter!("sanctuary_bus_suspect_total", "Why events may have been missing");
+    describe_counter!("sanctuary_bus_gaps_total", "Gaps that were read from the log");
+    describe_counter!("sanctuary_bus_duplicates_total", "Events that came again");
+    describe_counter!("sanctuary_bus_held_full_total", "Times when too many events waited");
 }

@@ -129,6 +129,16 @@ impl Outbound {
         self.lose.store(publications, Ordering::SeqCst);
     }
 
+    pub(super) fn to_lose(&self) -> u32 {
+        self.lose.load(Ordering::SeqCst)
+    }
+
+    /// Tells the others to look at the log.
+    pub(super) async fn resync(&self) {
+        self.owe();
+        self.flush().await;
+    }
+
     pub(super) fn singly(&self, on: bool) {
         self.singly.store(on, Ordering::SeqCst);
     }

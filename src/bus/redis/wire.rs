@@ -1,6 +1,6 @@
 //! What nodes say to one another over Redis.
 //!
-//! A byte for the version, then in MessagePack who says what, then the body as it is: of an
+//! A byte for the version, who says it, then in MessagePack what, then the body as it is: of an
 //! event, what the log keeps; of a signal, the push. A version that is not known is not read:
 //! while two of them run side by side, the log carries what the bus does not.
 
@@ -37,8 +37,9 @@ enum What {
 fn frame(from: Uuid, what: &What, body: &[u8]) -> Bytes {
     let mut out = Vec::with_capacity(128 + body.len());
     out.push(VERSION);
+    out.extend_from_slice(from.as_bytes());
     // Writing what we made to a Vec does not fail.
-    let _ = rmp_serde::encode::write(&mut out, &(from, what));
+    let _ = rmp_serde::encode::write(&mut out, what);
     out.extend_from_slice(body);
     out.into()
 }
@@ -70,17 +71,23 @@ pub(super) fn goodbye(from: Uuid, epoch: Epoch) -> Bytes {
 /// What somebody else says; `None` for what is our own, and for what can't be read, which is
 /// counted.
 pub(super) fn read(own: Uuid, bytes: &[u8]) -> Option<Said> {
-    let found = parse(bytes);
-    if found.is_none() {
-        metrics::counter!("sanctuary_bus_unreadable_total").increment(1);
+    if let Some((&VERSION, rest)) = bytes.split_first()
+        && let Some((from, rest)) = rest.split_first_chunk()
+    {
+        if from == own.as_bytes() {
+            return None;
+        }
+        if let Some(said) = parse(rest) {
+            return Some(said);
+        }
     }
-    found.filter(|(from, _)| *from != own).map(|(_, said)| said)
+    metrics::counter!("sanctuary_bus_unreadable_total").increment(1);
+    None
 }
 
-fn parse(bytes: &[u8]) -> Option<(Uuid, Said)> {
-    let (&VERSION, mut rest) = bytes.split_first()? else { return None };
-    let (from, what): (Uuid, What) = rmp_serde::from_read(&mut rest).ok()?;
-    let said = match what {
+fn parse(mut rest: &[u8]) -> Option<Said> {
+    let what: What = rmp_serde::from_read(&mut rest).ok()?;
+    Some(match what {
         What::Event { topic, seq, at, audience } => {
             let body = Bytes::copy_from_slice(rest);
             Said::Message(Message::Event(Publication { topic, seq, at, body, audience }))
@@ -94,8 +101,7 @@ fn parse(bytes: &[u8]) -> Option<(Uuid, Said)> {
         What::Control(control) => Said::Message(Message::Control(control)),
         What::Resync(since) => Said::Resync(since),
         What::Goodbye(epoch) => Said::Goodbye(epoch),
-    };
-    Some((from, said))
+    })
 }
 
 #[cfg(test)]
