@@ -4,7 +4,7 @@ mod engine;
 mod network;
 
 pub use engine::Engine;
-pub use network::{Cluster, Network};
+pub use network::{Cluster, Network, Nodes};
 
 use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
 use crate::bus::{Bus, Message, Suspects};
@@ -18,7 +18,8 @@ use crate::features::support::Support;
 use crate::http::{self, Metrics};
 use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
-use crate::presence::Presence;
+use crate::presence::{self, Presence, Registry};
+use crate::rates::{Counter, exchange};
 use crate::rights::Rights;
 use crate::session::{Repair, Sessions};
 use crate::store::{Carry, Store};
@@ -78,6 +79,8 @@ pub struct Core {
     engine: Engine,
     clock: Clock,
     hub: Arc<Hub>,
+    registry: Arc<dyn Registry>,
+    nodes: Option<Nodes>,
     store: Arc<Store>,
     authenticator: Arc<Authenticator>,
     accounts: Arc<Accounts>,
@@ -104,7 +107,8 @@ impl Core {
     ) -> Result<Self, StartError> {
         let Network { bus, from_bus, cluster } = network;
         let engine = Engine::open(settings, &clock, &bus).await?;
-        let core = Self::over(engine, bus, from_bus, settings, clock).await?;
+        let nodes = cluster.as_ref().and_then(|cluster| cluster.nodes(presence::Tempo::default()));
+        let core = Self::among(engine, bus, from_bus, nodes, settings, clock).await?;
         Ok(core.with_cluster(cluster))
     }
 
@@ -122,10 +126,28 @@ impl Core {
         settings: &Settings,
         clock: Clock,
     ) -> Result<Self, StartError> {
+        Self::among(engine, bus, from_bus, None, settings, clock).await
+    }
+
+    /// The same, as one node of several.
+    pub async fn among(
+        engine: Engine,
+        bus: Arc<dyn Bus>,
+        from_bus: mpsc::Receiver<Message>,
+        nodes: Option<Nodes>,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
         let rows = Arc::clone(&engine.rows);
         let store = Store::new(rows, Arc::clone(&log), Arc::clone(&timers), clock.clone());
         let hub = Hub::new(Arc::clone(&log), Arc::clone(&bus), settings.connections_per_person());
+        let registry: Arc<dyn Registry> = match nodes.clone() {
+            None => presence::Local::new(Arc::clone(&hub), clock.clone()),
+            Some(Nodes { redis, peers, presence }) => {
+                presence::Redis::start(redis, peers, Arc::clone(&hub), clock.clone(), presence)
+            }
+        };
 
         let master = MasterKey::open(&settings.master_key_path())?;
         let keys = KeyRing::open(Arc::clone(&store), &master, clock.clone()).await?;
@@ -139,6 +161,7 @@ impl Core {
             close: Arc::new(move |user, login, code| closer.close_user(user, login, code)),
             clock: clock.clone(),
             settings: settings.into(),
+            counter: nodes.as_ref().map(|nodes| Counter::new(Arc::clone(&nodes.redis))),
         });
         let authenticator = Authenticator::new(tokens, accounts.clone());
         let groups = Groups::new(
@@ -159,7 +182,7 @@ impl Core {
             Arc::clone(&store),
             Arc::clone(&timers),
             Arc::clone(&bus),
-            Arc::clone(&hub),
+            Arc::clone(&registry),
             Arc::clone(&conversations),
             clock.clone(),
         );
@@ -173,8 +196,19 @@ impl Core {
         });
         store.carry_with(Arc::clone(&features) as Arc<dyn Carry>);
         hub.rights_with(Arc::clone(&features) as Arc<dyn Rights>);
-        let cluster = None;
-        Ok(Self { engine, clock, hub, store, authenticator, accounts, features, from_bus, cluster })
+        Ok(Self {
+            engine,
+            clock,
+            hub,
+            registry,
+            nodes,
+            store,
+            authenticator,
+            accounts,
+            features,
+            from_bus,
+            cluster: None,
+        })
     }
 
     /// Who people are.
@@ -218,9 +252,10 @@ impl App {
         metrics: Metrics,
         edge: EdgeConfig,
     ) -> Result<Self, StartError> {
-        let Core { engine, clock, hub, store, authenticator, features, mut cluster, .. } = core;
+        let Core { engine, clock, hub, registry, nodes, store, authenticator, features, .. } = core;
+        let mut cluster = core.cluster;
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
-        let presence = Presence::new(Arc::clone(&hub), store, clock.clone());
+        let presence = Presence::new(registry, store, clock.clone());
         let repair = Arc::new(Repair {
             hub: Arc::clone(&hub),
             log: Arc::clone(&log),
@@ -243,7 +278,8 @@ impl App {
             allowed(settings.commands_per_person_per_s),
             allowed(settings.writes_per_person_per_s),
         );
-        let dispatch = Dispatch::new(sessions, Arc::clone(&features), rates);
+        let rates = Arc::new(if nodes.is_some() { rates.tallied() } else { rates });
+        let dispatch = Dispatch::new(sessions, Arc::clone(&features), Arc::clone(&rates));
         let driver = Driver::new(timers, Arc::clone(&features) as Arc<dyn Fire>, clock.clone());
 
         let config = EdgeConfig { origins: settings.allowed_origins.clone(), ..edge };
@@ -270,6 +306,9 @@ impl App {
             tokio::spawn(Arc::clone(&driver).run()),
             tokio::spawn(Arc::clone(&presence).run()),
         ];
+        if let Some(Nodes { redis, peers, .. }) = nodes {
+            tasks.push(tokio::spawn(exchange(redis, peers, rates)));
+        }
         if let Some(cluster) = &mut cluster {
             tasks.extend(cluster.start(&log));
             let (bus, suspects) = (Arc::clone(&cluster.bus), Arc::clone(cluster.suspects()));
@@ -280,6 +319,7 @@ impl App {
             tasks.push(tokio::spawn(repair.run(suspects, || false)));
         }
         features.support.start().await?;
+        tasks.push(tokio::spawn(Arc::clone(&features.support).run()));
         let serving = Arc::clone(&server);
         tasks.push(tokio::spawn(async move { serving.serve(router).await }));
         let drain_window = Duration::from_millis(settings.drain_window_ms);

@@ -29,7 +29,7 @@ pub struct Dispatch(Arc<Table>);
 struct Table {
     sessions: Sessions,
     features: Arc<Features>,
-    rates: Rates,
+    rates: Arc<Rates>,
 }
 
 /// The features, in the order in which they may call one another.
@@ -83,7 +83,7 @@ fn no_connection() -> Error {
 
 impl Dispatch {
     /// The table of all parts.
-    pub fn new(sessions: Sessions, features: Arc<Features>, rates: Rates) -> Self {
+    pub fn new(sessions: Sessions, features: Arc<Features>, rates: Arc<Rates>) -> Self {
         Self(Arc::new(Table { sessions, features, rates }))
     }
 

@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["config", "error", "words"],
     &["clock", "id", "limits", "problem"],
     &["engine", "redis"],
-    &["bus", "log", "store", "timers"],
+    &["bus", "log", "rates", "store", "timers"],
     &["auth"],
     &["rights"],
     &["hub"],

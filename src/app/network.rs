@@ -7,6 +7,7 @@ use crate::config::Settings;
 use crate::features::conversations::Conversations;
 use crate::http::Check;
 use crate::log::{self, Log};
+use crate::presence;
 use crate::redis::{Peers, Redis, Tempo};
 use protocol::Topic;
 use std::sync::Arc;
@@ -32,6 +33,17 @@ pub struct Cluster {
     /// The leases; `None`: this process is no node.
     pub peers: Option<Arc<Peers>>,
     drain: Option<RedisDrain>,
+}
+
+/// The other nodes, and what is shared with them.
+#[derive(Clone)]
+pub struct Nodes {
+    /// Redis between the nodes.
+    pub redis: Arc<Redis>,
+    /// Who lives.
+    pub peers: Arc<Peers>,
+    /// How long things of presence take.
+    pub presence: presence::Tempo,
 }
 
 impl Network {
@@ -83,6 +95,12 @@ impl Cluster {
         };
         self.bus.start(drain, Arc::clone(log), peers, joined);
         vec![tokio::spawn(Arc::clone(peers).run())]
+    }
+
+    /// What presence and rates need of the other nodes; `None`: this process is no node.
+    pub fn nodes(&self, presence: presence::Tempo) -> Option<Nodes> {
+        let (redis, peers) = (Arc::clone(&self.redis), Arc::clone(self.peers.as_ref()?));
+        Some(Nodes { redis, peers, presence })
     }
 
     /// What may be missing here.

@@ -79,7 +79,7 @@ impl Sessions {
             return Err(denied.into());
         }
         let (heads, behind) = self.resume(link, &caller, open.cursors).await?;
-        self.presence.opened(caller.user_id);
+        self.presence.opened(caller.user_id, link);
         if caller.roles.has(Role::Coach) {
             self.tell_coach_is_back(&caller);
         }

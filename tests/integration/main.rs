@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod across;
 mod bus;
 mod cassandra;
 mod client;
@@ -30,7 +31,9 @@ mod nodes;
 mod outbox;
 mod peers;
 mod presence;
+mod rates;
 mod redis_server;
+mod registry;
 mod resume;
 mod schema;
 mod sequencer;

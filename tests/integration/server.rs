@@ -4,6 +4,7 @@
 use crate::client::PATIENCE;
 use crate::engines::START;
 use crate::redis_server::RedisServer;
+use crate::registry::TEMPO;
 use futures_util::{SinkExt, StreamExt};
 use protocol::session::{Open, Opened};
 use protocol::support::{Desks, ListDesks};
@@ -12,7 +13,7 @@ use protocol::{
     Call, CommandFrame, DeskId, Error, Event, Format, Incoming, Push, ReplyFrame, Seq, Signal,
     Topic, UserId,
 };
-use sanctuary::app::{App, Core, Engine, Network};
+use sanctuary::app::{App, Core, Engine, Network, Nodes};
 use sanctuary::auth::{Caller, Role, Roles};
 use sanctuary::bus::RedisBus;
 use sanctuary::clock::Clock;
@@ -85,6 +86,17 @@ impl TestServer {
     }
 
     async fn open_on(folder: &Path, clock: Clock, network: Network) -> Self {
+        let nodes = network.cluster.as_ref().and_then(|cluster| cluster.nodes(TEMPO));
+        Self::open_among(folder, clock, network, nodes).await
+    }
+
+    /// Over any network, and as one of these nodes.
+    pub(crate) async fn open_among(
+        folder: &Path,
+        clock: Clock,
+        network: Network,
+        nodes: Option<Nodes>,
+    ) -> Self {
         let mut settings = Settings::defaults().unwrap();
         settings.limits = false;
         settings.data = folder.to_owned();
@@ -99,7 +111,8 @@ impl TestServer {
         });
         let Network { bus, from_bus, cluster } = network;
         let engine = Engine::embedded(engine.unwrap(), &bus);
-        let core = Core::over(engine, bus, from_bus, &settings, clock.clone()).await.unwrap();
+        let core =
+            Core::among(engine, bus, from_bus, nodes, &settings, clock.clone()).await.unwrap();
         let core = core.with_cluster(cluster);
         let accounts = Arc::clone(core.accounts());
         let metrics = Metrics::detached();
