@@ -6,27 +6,40 @@ pub use engine::Engine;
 
 use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
 use crate::bus::{Bus, LocalBus, Message};
-use crate::clock::Clock;
-use crate::config::Settings;
+use crate::clock::{Clock, Following, NeverHeard, START_TIMEOUT_MS};
+use crate::config::{Settings, StoreKind};
 use crate::dispatch::{Dispatch, Features};
 use crate::features::accounts::{self, Accounts};
 use crate::features::conversations::Conversations;
 use crate::features::groups::Groups;
 use crate::features::support::Support;
-use crate::http::{self, Metrics};
+use crate::http::{self, Check, Metrics};
 use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
 use crate::presence::Presence;
 use crate::rights::Rights;
 use crate::session::Sessions;
 use crate::store::{Carry, Store};
-use crate::timers::{Driver, Fire};
+use crate::timers::{Driver, Fire, Others, Share};
 use crate::ws::{Edge, EdgeConfig, Server, TlsFiles};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+
+/// Going down, what follows from the last commits and firings has so long to be done; what is
+/// not is left to the relay timers.
+pub const SETTLE_TIMEOUT_MS: u64 = 5_000;
+
+/// The clock that the settings ask for: a node among others takes the time that they share.
+pub fn clock(settings: &Settings) -> Clock {
+    if settings.store == StoreKind::Cql || !settings.redis.is_empty() {
+        Clock::shared()
+    } else {
+        Clock::system()
+    }
+}
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +53,9 @@ pub enum StartError {
     /// What is kept can't be read or written.
     #[error(transparent)]
     Records(#[from] protocol::Error),
+    /// Nobody says what time it is.
+    #[error(transparent)]
+    Clock(#[from] NeverHeard),
     /// The address, or the certificate.
     #[error("{listen}: {cause}")]
     Listen {
@@ -60,6 +76,9 @@ pub struct Core {
     accounts: Arc<Accounts>,
     features: Arc<Features>,
     from_bus: mpsc::Receiver<Message>,
+    /// Keeps the clock right, where it is a shared one.
+    following: Option<Following>,
+    share: Share,
 }
 
 impl Core {
@@ -68,7 +87,15 @@ impl Core {
         let (bus, from_bus) = LocalBus::new();
         let bus: Arc<dyn Bus> = Arc::new(bus);
         let engine = Engine::open(settings, &clock, &bus).await?;
-        Self::over(engine, bus, from_bus, settings, clock).await
+        // Before anything asks what time it is.
+        let limit = Duration::from_millis(START_TIMEOUT_MS);
+        let following = clock.follow(vec![engine.time.clone()], limit).await?;
+        let mut core = Self::over(engine, bus, from_bus, settings, clock).await?;
+        core.following = following;
+        if settings.store == StoreKind::Cql {
+            core.share = Share::among(&settings.node, || Others::Unknown);
+        }
+        Ok(core)
     }
 
     /// Over an engine and a bus that are open.
@@ -129,7 +156,19 @@ impl Core {
         });
         store.carry_with(Arc::clone(&features) as Arc<dyn Carry>);
         hub.rights_with(Arc::clone(&features) as Arc<dyn Rights>);
-        Ok(Self { engine, clock, hub, store, authenticator, accounts, features, from_bus })
+        let (following, share) = (None, Share::default());
+        Ok(Self {
+            engine,
+            clock,
+            hub,
+            store,
+            authenticator,
+            accounts,
+            features,
+            from_bus,
+            following,
+            share,
+        })
     }
 
     /// Who people are.
@@ -146,6 +185,7 @@ impl Core {
 /// A server that listens.
 pub struct App {
     engine: Engine,
+    store: Arc<Store>,
     features: Arc<Features>,
     dispatch: Dispatch,
     timers: Arc<Driver>,
@@ -158,7 +198,7 @@ pub struct App {
 impl App {
     /// Opens the data folder and listens.
     pub async fn start(settings: &Settings, metrics: Metrics) -> Result<Self, StartError> {
-        let core = Core::open(settings, Clock::system()).await?;
+        let core = Core::open(settings, clock(settings)).await?;
         Self::listen(core, settings, metrics, EdgeConfig::default()).await
     }
 
@@ -171,7 +211,7 @@ impl App {
     ) -> Result<Self, StartError> {
         let Core { engine, clock, hub, store, authenticator, features, .. } = core;
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
-        let presence = Presence::new(Arc::clone(&hub), store, clock.clone());
+        let presence = Presence::new(Arc::clone(&hub), Arc::clone(&store), clock.clone());
         let sessions = Sessions {
             hub: Arc::clone(&hub),
             log,
@@ -187,10 +227,11 @@ impl App {
             allowed(settings.writes_per_person_per_s),
         );
         let dispatch = Dispatch::new(sessions, Arc::clone(&features), rates);
-        let driver = Driver::new(timers, Arc::clone(&features) as Arc<dyn Fire>, clock.clone());
+        let fire = Arc::clone(&features) as Arc<dyn Fire>;
+        let driver = Driver::sharing(timers, fire, clock.clone(), core.share);
 
         let config = EdgeConfig { origins: settings.allowed_origins.clone(), ..edge };
-        let edge = Edge::new(Arc::clone(&hub), Arc::new(dispatch.clone()), clock, config);
+        let edge = Edge::new(Arc::clone(&hub), Arc::new(dispatch.clone()), clock.clone(), config);
         let tls = settings.tls_cert.clone().zip(settings.tls_key.clone());
         let tls = tls.map(|(cert, key)| TlsFiles { cert, key });
         let server = Server::bind(settings.listen, tls, Arc::clone(&edge))
@@ -202,7 +243,7 @@ impl App {
                 http::commands::routes(dispatch.clone()),
             ],
             authenticator,
-            checks: vec![engine.check.clone()],
+            checks: vec![engine.check.clone(), drain_check(&edge), clock_check(clock)],
             metrics,
         });
 
@@ -211,12 +252,14 @@ impl App {
             tokio::spawn(Arc::clone(&driver).run()),
             tokio::spawn(Arc::clone(&presence).run()),
         ];
+        tasks.extend(core.following.map(|following| tokio::spawn(following.run())));
         features.support.start().await?;
         let serving = Arc::clone(&server);
         tasks.push(tokio::spawn(async move { serving.serve(router).await }));
         let drain_window = Duration::from_millis(settings.drain_window_ms);
         Ok(Self {
             engine,
+            store,
             features,
             dispatch,
             timers: driver,
@@ -228,7 +271,7 @@ impl App {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> std::io::Result<SocketAddr> {
+    pub fn address(&self) -> SocketAddr {
         self.server.local_addr()
     }
 
@@ -252,12 +295,39 @@ impl App {
         &self.presence
     }
 
-    /// Sends everybody away kindly, writes what waits and closes the file.
+    /// Sends everybody away kindly, finishes what was begun, writes what waits and closes the
+    /// store.
     pub async fn drain(self) {
         self.server.drain(self.drain_window).await;
         for task in &self.tasks {
             task.abort();
         }
+        let settled = async {
+            // In this order: each may still begin something of the next.
+            self.dispatch.settled().await;
+            self.timers.settled().await;
+            self.store.settled().await;
+        };
+        if tokio::time::timeout(Duration::from_millis(SETTLE_TIMEOUT_MS), settled).await.is_err() {
+            tracing::warn!("something that was begun is left to other nodes, or to the next start");
+        }
         (self.engine.close)().await;
     }
+}
+
+/// A node that goes down takes nobody in.
+fn drain_check(edge: &Arc<Edge>) -> Check {
+    let edge = Arc::clone(edge);
+    Check::new("drain", move || {
+        let going = edge.is_draining();
+        std::future::ready(if going { Err("this node is going down".to_owned()) } else { Ok(()) })
+    })
+}
+
+/// A node whose clock is in doubt fires no timers, and serves people all the same.
+fn clock_check(clock: Clock) -> Check {
+    Check::new("clock", move || {
+        std::future::ready(clock.doubt().map_or(Ok(()), |doubt| Err(doubt.to_string())))
+    })
+    .degrading()
 }

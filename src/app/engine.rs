@@ -1,7 +1,7 @@
 //! The engine that the settings name, as its parts: log, records and timers over one store.
 
 use crate::bus::Bus;
-use crate::clock::Clock;
+use crate::clock::{Clock, Reference};
 use crate::config::Settings;
 use crate::engine::sqlite::Sqlite;
 use crate::http::Check;
@@ -21,6 +21,8 @@ pub struct Engine {
     pub timers: Arc<dyn Timers>,
     /// For `/readyz`.
     pub check: Check,
+    /// The store's own clock.
+    pub time: Reference,
     /// Writes what waits and lets go of the store.
     pub close: Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send + Sync>,
 }
@@ -44,6 +46,7 @@ impl Engine {
             rows: Arc::new(SqliteStore::new(Arc::clone(&sqlite))),
             timers: Arc::new(SqliteTimers::new(Arc::clone(&sqlite))),
             check: Check::new("store", move || std::future::ready(health.health())),
+            time: Reference::machine(),
             close: Box::new(move || Box::pin(close(sqlite))),
         }
     }

@@ -1,4 +1,5 @@
-//! `/healthz`: the process runs. `/readyz`: it may be given people, and if not, why.
+//! `/healthz`: the process runs. `/readyz`: it may be given people, and if not, why; and what is
+//! not well although it may.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -12,10 +13,11 @@ use tokio::time::timeout;
 /// A check that takes longer is not well.
 const CHECK_TIMEOUT_MS: u64 = 2_000;
 
-/// One thing that must be well.
+/// One thing that should be well.
 #[derive(Clone)]
 pub struct Check {
     name: &'static str,
+    required: bool,
     probe: Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>,
 }
 
@@ -26,13 +28,20 @@ impl Check {
         P: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
-        Self { name, probe: Arc::new(move || Box::pin(probe())) }
+        Self { name, required: true, probe: Arc::new(move || Box::pin(probe())) }
+    }
+
+    /// The same, of something without which the node still serves people, if less well.
+    #[must_use]
+    pub fn degrading(self) -> Self {
+        Self { required: false, ..self }
     }
 }
 
 #[derive(Serialize)]
 struct Report {
     ready: bool,
+    degraded: bool,
     checks: Vec<Line>,
 }
 
@@ -53,10 +62,13 @@ pub(super) async fn ready(checks: Arc<[Check]>) -> Response {
     let lines = checks.iter().map(|check| async move {
         let outcome = timeout(limit, (check.probe)()).await;
         let says = outcome.unwrap_or_else(|_| Err("no answer in time".to_owned())).err();
-        Line { name: check.name, ok: says.is_none(), says }
+        let line = Line { name: check.name, ok: says.is_none(), says };
+        (check.required, line)
     });
-    let checks = join_all(lines).await;
-    let ready = checks.iter().all(|line| line.ok);
+    let lines = join_all(lines).await;
+    let ready = lines.iter().all(|(required, line)| line.ok || !required);
+    let checks: Vec<Line> = lines.into_iter().map(|(_, line)| line).collect();
+    let degraded = !checks.iter().all(|line| line.ok);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Report { ready, checks })).into_response()
+    (status, Json(Report { ready, degraded, checks })).into_response()
 }

@@ -5,9 +5,11 @@
 //! or for nothing is harmless. Timers know no feature: a kind and a subject is all.
 
 mod driver;
+mod share;
 mod sqlite;
 
 pub use driver::{Driver, FIRE_TIMEOUT_MS, FIRES_MAX, RETRYING_MAX};
+pub use share::{Others, STRANGERS_TURNS, Share, TURN_MS, wait_ms};
 pub use sqlite::SqliteTimers;
 pub(crate) use sqlite::set;
 

@@ -9,10 +9,12 @@
 
 mod accounts;
 mod client;
+mod clock;
 mod config;
 mod conversations;
 mod desk;
 mod door;
+mod drain;
 mod edge;
 mod engines;
 mod groups;

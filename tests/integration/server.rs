@@ -58,11 +58,21 @@ impl TestServer {
 
     /// One node more, or the same again.
     pub(crate) async fn open_at(folder: &Path, clock: Clock) -> Self {
+        Self::open_with(folder, clock, |_| {}).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn open_with(
+        folder: &Path,
+        clock: Clock,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let mut settings = Settings::defaults().unwrap();
         settings.limits = false;
         settings.data = folder.to_owned();
         settings.listen = "127.0.0.1:0".parse().unwrap();
         settings.drain_window_ms = 0;
+        change(&mut settings);
         let faults = Arc::new(Faults::default());
         let engine = Sqlite::open_with(Options {
             folder: folder.to_owned(),
@@ -77,7 +87,7 @@ impl TestServer {
         let accounts = Arc::clone(core.accounts());
         let metrics = Metrics::detached();
         let app = App::listen(core, &settings, metrics, EdgeConfig::default()).await.unwrap();
-        let address = app.address().unwrap();
+        let address = app.address();
         Self { app, clock, faults, address, accounts }
     }
 
