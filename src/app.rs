@@ -153,6 +153,7 @@ impl Core {
             conversations,
             support,
             store: Arc::clone(&store),
+            log,
         });
         store.carry_with(Arc::clone(&features) as Arc<dyn Carry>);
         hub.rights_with(Arc::clone(&features) as Arc<dyn Rights>);

@@ -10,9 +10,10 @@ use crate::features::groups::{self, Groups};
 use crate::features::support::{self, Support};
 use crate::hub::Link;
 use crate::limits::Rates;
+use crate::log::{Log, REDACT_TIMER};
 use crate::rights::{Rights, Visible};
 use crate::session::Sessions;
-use crate::store::{Carry, OutKey, Partition, RELAY_TIMER, Store};
+use crate::store::{Carry, OutKey, RELAY_TIMER, Store};
 use crate::timers::{Fire, Timer};
 use crate::ws::Commands;
 use futures_util::future::BoxFuture;
@@ -41,6 +42,7 @@ pub struct Features {
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) support: Arc<Support>,
     pub(crate) store: Arc<Store>,
+    pub(crate) log: Arc<dyn Log>,
 }
 
 impl Commands for Dispatch {
@@ -239,11 +241,9 @@ impl Fire for Features {
             match timer.kind.as_str() {
                 RELAY_TIMER => {
                     let schema = Schema::embedded().as_ref().map_err(|error| internal(error))?;
-                    match Partition::from_bytes(&timer.subject, schema) {
-                        Some(partition) => self.store.relay(partition).await,
-                        None => Err(internal(&"a relay timer names no partition")),
-                    }
+                    self.store.relay_of(timer, schema).await
                 }
+                REDACT_TIMER => self.log.finish_redactions(&timer.subject).await,
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,
                 other => Err(internal(&format_args!("no timer is named {other:?}"))),
             }

@@ -358,9 +358,13 @@ fn a_table_is_named_by_one_file_only() {
     for source in sources(&["src"], &["rs"]) {
         for named in tables_in(&source) {
             let table = named.strip_suffix("_static").unwrap_or(&named).to_owned();
+            // Below `log`, `store` and `timers` each engine has files of its own.
+            let module = source.module()[0].to_owned();
+            let engines = ["log", "store", "timers"].contains(&&*module);
+            let owner = if engines { format!("src/{module}") } else { source.path.clone() };
             let files = owners.entry(table).or_default();
-            if !files.contains(&source.path) {
-                files.push(source.path.clone());
+            if !files.contains(&owner) {
+                files.push(owner);
             }
         }
     }

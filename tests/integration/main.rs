@@ -8,10 +8,12 @@
 )]
 
 mod accounts;
+mod cassandra;
 mod client;
 mod clock;
 mod config;
 mod conversations;
+mod cql;
 mod desk;
 mod door;
 mod drain;

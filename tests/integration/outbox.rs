@@ -5,7 +5,7 @@ use futures_util::future::{BoxFuture, join_all};
 use protocol::conversations::MessageEdited;
 use protocol::{ErrorCode, Event, MessageId, Millis, Topic, UserId};
 use sanctuary::bus::Channel;
-use sanctuary::error::{Result, busy, unavailable};
+use sanctuary::error::{Result, busy};
 use sanctuary::log::{Span, decode};
 use sanctuary::store::{
     Carry, Cells, Change, CommitError, Corrupt, OutKey, Partition, RELAY_AFTER_MS, RELAY_TIMER,
@@ -139,14 +139,13 @@ impl Fire for Relay {
     fn fire<'a>(&'a self, timer: &'a Timer, _: Millis) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             assert_eq!(timer.kind, RELAY_TIMER);
-            let partition = Partition::from_bytes(&timer.subject, &schema());
-            self.0.relay(partition.ok_or_else(unavailable)?).await
+            self.0.relay_of(timer, &schema()).await
         })
     }
 }
 
-fn node(home: &dyn Home) -> Node {
-    let engine = home.open();
+async fn node(home: &dyn Home) -> Node {
+    let engine = home.open().await;
     let store = engine.records();
     let carrier = Arc::new(Carrier::default());
     *carrier.store.lock().unwrap() = Arc::downgrade(&store);
@@ -213,7 +212,7 @@ async fn no_timers(node: &Node) {
 
 /// Ends as by `kill -9`, as far as one process can: an effect never returns.
 async fn crash_in_an_effect(home: &dyn Home, fill: impl Fn(&mut Change) + Send + Sync + 'static) {
-    let node = node(home);
+    let node = node(home).await;
     let begun = Arc::new(Notify::new());
     let signal = Arc::clone(&begun);
     node.carrier.tell("crash", move |_, _| {
@@ -236,7 +235,7 @@ async fn crash_in_an_effect(home: &dyn Home, fill: impl Fn(&mut Change) + Send +
 }
 
 async fn events_are_in_their_topics_when_a_decision_returns(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     let group = Topic::Group(protocol::GroupId(Uuid::from_u128(3)));
     change(&node, 1, |change| {
         change.event(feed(1), event(10)).event(group, event(11)).event(feed(1), event(12));
@@ -256,7 +255,7 @@ async fn events_are_in_their_topics_when_a_decision_returns(home: &dyn Home) {
 }
 
 async fn effects_are_carried_out_in_order_with_keys_of_their_own(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     change(&node, 1, |change| ["a", "b"].iter().for_each(|name| tell(change, name))).await.unwrap();
     change(&node, 1, |change| tell(change, "c")).await.unwrap();
     let expected = [(1, 0, "a"), (1, 1, "b"), (2, 0, "c")];
@@ -267,7 +266,7 @@ async fn effects_are_carried_out_in_order_with_keys_of_their_own(home: &dyn Home
 }
 
 async fn groups_do_not_wait_for_one_another(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     let met = Arc::new(tokio::sync::Barrier::new(2));
     for name in ["a", "b"] {
         let met = Arc::clone(&met);
@@ -293,7 +292,7 @@ async fn groups_do_not_wait_for_one_another(home: &dyn Home) {
 }
 
 async fn nothing_is_left_after_the_next_commit(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     change(&node, 1, |change| tell(change, "a")).await.unwrap();
     change(&node, 1, |_| {}).await.unwrap();
     assert!(node.store.load(in_box(1)).await.unwrap().outbox.is_empty());
@@ -307,7 +306,7 @@ async fn a_crash_before_carrying_is_made_good_by_the_timer(home: &dyn Home) {
         change.event(feed(1), event(11));
     })
     .await;
-    let node = node(home);
+    let node = node(home).await;
     assert_eq!(numbers(&node, feed(1)).await, [0_u128; 0]);
     assert_eq!(node.driver.fire_due(LATER - 1).await.unwrap(), 0);
     assert_eq!(node.driver.fire_due(LATER).await.unwrap(), 1);
@@ -319,7 +318,7 @@ async fn a_crash_before_carrying_is_made_good_by_the_timer(home: &dyn Home) {
 }
 
 async fn a_crash_after_carrying_changes_nothing(home: &dyn Home) {
-    let first = node(home);
+    let first = node(home).await;
     change(&first, 1, |change| {
         change.event(feed(1), event(10));
     })
@@ -332,7 +331,7 @@ async fn a_crash_after_carrying_changes_nothing(home: &dyn Home) {
     let left = Timer { due_at: LATER, kind: RELAY_TIMER.to_owned(), subject: in_box(1).to_bytes() };
     first.engine.timers.set(vec![left]).await.unwrap();
     drop(first);
-    let second = node(home);
+    let second = node(home).await;
     assert_eq!(second.driver.fire_due(LATER).await.unwrap(), 1);
     assert_eq!(numbers(&second, feed(1)).await, [10]);
     assert!(second.store.load(in_box(1)).await.unwrap().outbox.is_empty());
@@ -345,7 +344,7 @@ async fn two_nodes_that_relay_the_same_commit_do_it_once(home: &dyn Home) {
         }
     })
     .await;
-    let (one, two) = (node(home), node(home));
+    let (one, two) = (node(home).await, node(home).await);
     let (first, second) = tokio::join!(one.driver.fire_due(LATER), two.driver.fire_due(LATER));
     assert!(first.unwrap() + second.unwrap() >= 1);
     assert_eq!(numbers(&one, feed(1)).await, (10..20).collect::<Vec<_>>());
@@ -460,7 +459,7 @@ async fn a_relay_that_sleeps_does_not_clear_what_came_since(home: &dyn Home) {
 }
 
 async fn a_failed_effect_stops_its_partition_and_is_tried_again(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     node.carrier.fail("broken");
     // The commit holds all the same.
     change(&node, 1, |change| {
@@ -480,7 +479,7 @@ async fn a_failed_effect_stops_its_partition_and_is_tried_again(home: &dyn Home)
 }
 
 async fn what_failed_is_not_cleared_by_a_later_commit(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     node.carrier.fail("broken");
     change(&node, 1, |change| tell(change, "broken")).await.unwrap();
     for _ in 0..TIMES {
@@ -501,7 +500,7 @@ async fn what_failed_is_not_cleared_by_a_later_commit(home: &dyn Home) {
 }
 
 async fn the_next_commit_brings_what_failed_before(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     node.carrier.fail("broken");
     change(&node, 1, |change| tell(change, "broken")).await.unwrap();
     node.carrier.heal();
@@ -514,7 +513,7 @@ async fn the_next_commit_brings_what_failed_before(home: &dyn Home) {
 }
 
 async fn older_versions_go_first(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     let changes = (0..40_u128).map(|n| {
         let node = &node;
         async move {
@@ -536,7 +535,7 @@ async fn older_versions_go_first(home: &dyn Home) {
 }
 
 async fn what_fails_now_and_then_follows_once_and_in_order_in_the_end(home: &dyn Home) {
-    let (one, two) = (node(home), node(home));
+    let (one, two) = (node(home).await, node(home).await);
     let calls = Arc::new(AtomicUsize::new(0));
     for node in [&one, &two] {
         let calls = Arc::clone(&calls);
@@ -578,7 +577,7 @@ async fn what_fails_now_and_then_follows_once_and_in_order_in_the_end(home: &dyn
 }
 
 async fn an_effect_may_decide_on_its_own_partition(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     node.carrier.tell("again", |store, _| async move {
         count(&store, 1, |change| {
             change.event(feed(1), event(11));
@@ -595,7 +594,7 @@ async fn an_effect_may_decide_on_its_own_partition(home: &dyn Home) {
 }
 
 async fn effects_may_decide_in_a_circle(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     for (name, next) in [("to 2", 2), ("to 3", 3), ("to 1", 1)] {
         node.carrier.tell(name, move |store, key| async move {
             count(&store, next, |change| {
@@ -626,7 +625,7 @@ async fn effects_may_decide_in_a_circle(home: &dyn Home) {
 }
 
 async fn a_caller_that_leaves_does_not_stop_what_follows(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     let begun = Arc::new(Notify::new());
     let (signal, goes_on) = (Arc::clone(&begun), Arc::new(Notify::new()));
     let go_on = Arc::clone(&goes_on);
@@ -655,7 +654,7 @@ async fn a_caller_that_leaves_does_not_stop_what_follows(home: &dyn Home) {
 }
 
 async fn a_caller_that_leaves_during_the_commit_does_not_either(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     let mut snapshot = node.store.load(in_box(1)).await.unwrap();
     node.engine.faults.slow(Duration::from_millis(50));
     let mut change = Change::new();
@@ -673,7 +672,7 @@ async fn a_caller_that_leaves_during_the_commit_does_not_either(home: &dyn Home)
 }
 
 async fn an_effect_that_panics_is_left_to_the_relay(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     let sound = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&sound);
     node.carrier.tell("panics", move |_, _| {
@@ -690,7 +689,7 @@ async fn an_effect_that_panics_is_left_to_the_relay(home: &dyn Home) {
 }
 
 async fn a_conflict_leaves_nothing_to_carry(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     let mut old = node.store.load(in_box(1)).await.unwrap();
     change(&node, 1, |_| {}).await.unwrap();
     let mut late = Change::new();
@@ -703,7 +702,7 @@ async fn a_conflict_leaves_nothing_to_carry(home: &dyn Home) {
 }
 
 async fn a_commit_of_unknown_outcome_is_carried_by_its_timer(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     node.engine.faults.lose_commit_results(1);
     let failed = change(&node, 1, |change| {
         change.event(feed(1), event(10));
@@ -714,7 +713,7 @@ async fn a_commit_of_unknown_outcome_is_carried_by_its_timer(home: &dyn Home) {
 }
 
 async fn a_relay_without_anything_left_is_harmless(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     node.store.relay(in_box(1)).await.unwrap();
     change(&node, 1, |change| tell(change, "a")).await.unwrap();
     for _ in 0..2 {
@@ -725,7 +724,7 @@ async fn a_relay_without_anything_left_is_harmless(home: &dyn Home) {
 }
 
 async fn timers_of_one_millisecond_are_kept_apart(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     node.carrier.fail("broken");
     for _ in 0..3 {
         change(&node, 1, |change| tell(change, "broken")).await.unwrap();

@@ -74,7 +74,7 @@ fn driver(engine: &Engine, fired: &Arc<Fired>) -> Arc<Driver> {
 }
 
 async fn due_timers_come_oldest_first_and_up_to_a_limit(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let set = [(70_000, "c"), (-60_000, "a"), (59_999, "b"), (60_001, "z"), (-1, "aa")];
     let set = set.iter().map(|(at, subject)| timer(START + at, subject)).collect();
     engine.timers.set(set).await.unwrap();
@@ -95,7 +95,7 @@ async fn due_timers_come_oldest_first_and_up_to_a_limit(home: &dyn Home) {
 }
 
 async fn a_timer_set_twice_is_one(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     for _ in 0..2 {
         engine.timers.set(vec![timer(START, "a"), timer(START, "a")]).await.unwrap();
     }
@@ -103,7 +103,7 @@ async fn a_timer_set_twice_is_one(home: &dyn Home) {
 }
 
 async fn a_timer_taken_back_does_not_fire(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let fired = Arc::default();
     engine.timers.set(vec![timer(START, "a"), timer(START, "b")]).await.unwrap();
     engine.timers.clear(vec![timer(START, "a"), timer(START, "never set")]).await.unwrap();
@@ -112,10 +112,10 @@ async fn a_timer_taken_back_does_not_fire(home: &dyn Home) {
 }
 
 async fn a_timer_fires_after_a_restart_and_only_once(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     engine.timers.set(vec![timer(START + 5, "a")]).await.unwrap();
     drop(engine);
-    let engine = home.open();
+    let engine = home.open().await;
     let fired = Arc::default();
     let driver = driver(&engine, &fired);
     assert_eq!(driver.fire_due(START + 4).await.unwrap(), 0);
@@ -125,7 +125,7 @@ async fn a_timer_fires_after_a_restart_and_only_once(home: &dyn Home) {
 }
 
 async fn a_timer_of_a_node_that_died_fires_on_another(home: &dyn Home) {
-    let (one, two) = (home.open(), home.open());
+    let (one, two) = (home.open().await, home.open().await);
     one.timers.set(vec![timer(START, "a")]).await.unwrap();
     drop(one);
     let fired = Arc::default();
@@ -175,7 +175,7 @@ async fn the_share_of_a_dead_node_waits_for_one_turn(home: &dyn Home) {
 }
 
 async fn a_timer_that_failed_is_tried_again_later(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let fired: Arc<Fired> = Arc::default();
     let driver = driver(&engine, &fired);
     engine.timers.set(vec![timer(START, "a")]).await.unwrap();
@@ -189,7 +189,7 @@ async fn a_timer_that_failed_is_tried_again_later(home: &dyn Home) {
 }
 
 async fn failed_timers_do_not_hold_up_those_behind(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let fired: Arc<Fired> = Arc::default();
     let driver = driver(&engine, &fired);
     let names: Vec<String> = (0..SCAN_TIMERS_MAX).map(|n| format!("broken {n}")).collect();
@@ -203,7 +203,7 @@ async fn failed_timers_do_not_hold_up_those_behind(home: &dyn Home) {
 }
 
 async fn a_firing_that_panics_is_tried_again(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let fired: Arc<Fired> = Arc::default();
     let driver = driver(&engine, &fired);
     engine.timers.set(vec![timer(START, "a"), timer(START, "b")]).await.unwrap();
@@ -215,7 +215,7 @@ async fn a_firing_that_panics_is_tried_again(home: &dyn Home) {
 }
 
 async fn a_timer_under_way_is_not_fired_again(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let fired: Arc<Fired> = Arc::default();
     let driver = driver(&engine, &fired);
     engine.timers.set(vec![timer(START, "a")]).await.unwrap();
@@ -226,7 +226,7 @@ async fn a_timer_under_way_is_not_fired_again(home: &dyn Home) {
 }
 
 async fn few_fire_at_once(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let fired: Arc<Fired> = Arc::default();
     let timers = (0..2 * FIRES_MAX).map(|n| timer(START, &n.to_string())).collect();
     engine.timers.set(timers).await.unwrap();
@@ -236,7 +236,7 @@ async fn few_fire_at_once(home: &dyn Home) {
 }
 
 async fn the_driver_scans_on_its_own(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let fired: Arc<Fired> = Arc::default();
     let running = tokio::spawn(driver(&engine, &fired).run());
     engine.timers.set(vec![timer(START + 1_000, "a")]).await.unwrap();
@@ -252,7 +252,7 @@ async fn the_driver_scans_on_its_own(home: &dyn Home) {
 }
 
 async fn subjects_are_limited(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let long = |bytes| vec![timer(START, &"x".repeat(bytes))];
     engine.timers.set(long(SUBJECT_BYTES_MAX)).await.unwrap();
     let error = engine.timers.set(long(SUBJECT_BYTES_MAX + 1)).await.unwrap_err();
