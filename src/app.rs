@@ -1,11 +1,13 @@
 //! The only place where parts are wired together.
 
 mod engine;
+mod network;
 
 pub use engine::Engine;
+pub use network::{Cluster, Network};
 
 use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
-use crate::bus::{Bus, LocalBus, Message};
+use crate::bus::{Bus, Message, Suspects};
 use crate::clock::{Clock, Following, NeverHeard, START_TIMEOUT_MS};
 use crate::config::{Settings, StoreKind};
 use crate::dispatch::{Dispatch, Features};
@@ -18,14 +20,15 @@ use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
 use crate::presence::Presence;
 use crate::rights::Rights;
-use crate::session::Sessions;
+use crate::session::{Repair, Sessions};
 use crate::store::{Carry, Store};
 use crate::timers::{Driver, Fire, Others, Share};
 use crate::ws::{Edge, EdgeConfig, Server, TlsFiles};
+use protocol::Millis;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// Going down, what follows from the last commits and firings has so long to be done; what is
@@ -41,6 +44,9 @@ pub fn clock(settings: &Settings) -> Clock {
     }
 }
 
+/// Between two looks after sessions because another process writes to the file.
+const FOREIGN_REST_MS: u64 = 10_000;
+
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -50,6 +56,12 @@ pub enum StartError {
     /// The master key.
     #[error(transparent)]
     MasterKey(#[from] crate::auth::MasterKeyError),
+    /// The servers between nodes.
+    #[error(transparent)]
+    Redis(#[from] crate::redis::OpenError),
+    /// Another node is in the way.
+    #[error(transparent)]
+    Node(#[from] crate::redis::JoinError),
     /// What is kept can't be read or written.
     #[error(transparent)]
     Records(#[from] protocol::Error),
@@ -79,23 +91,47 @@ pub struct Core {
     /// Keeps the clock right, where it is a shared one.
     following: Option<Following>,
     share: Share,
+    cluster: Option<Cluster>,
 }
 
 impl Core {
-    /// Opens the data folder that the settings name.
+    /// Opens what the settings name, for a process beside the nodes: the command line.
     pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
-        let (bus, from_bus) = LocalBus::new();
-        let bus: Arc<dyn Bus> = Arc::new(bus);
+        Self::open_on(Network::publisher(settings, &clock)?, settings, clock).await
+    }
+
+    /// The same for a node.
+    pub async fn open_node(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
+        Self::open_on(Network::node(settings, &clock).await?, settings, clock).await
+    }
+
+    async fn open_on(
+        network: Network,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let Network { bus, from_bus, cluster } = network;
         let engine = Engine::open(settings, &clock, &bus).await?;
         // Before anything asks what time it is.
+        let shards = cluster.iter().flat_map(Cluster::references);
+        let references = std::iter::once(engine.time.clone()).chain(shards).collect();
         let limit = Duration::from_millis(START_TIMEOUT_MS);
-        let following = clock.follow(vec![engine.time.clone()], limit).await?;
+        let following = clock.follow(references, limit).await?;
         let mut core = Self::over(engine, bus, from_bus, settings, clock).await?;
         core.following = following;
         if settings.store == StoreKind::Cql {
             core.share = Share::among(&settings.node, || Others::Unknown);
         }
-        Ok(core)
+        Ok(core.with_cluster(cluster))
+    }
+
+    /// With the other nodes, where the bus is that of Redis.
+    #[must_use]
+    pub fn with_cluster(mut self, cluster: Option<Cluster>) -> Self {
+        if let Some(share) = cluster.as_ref().and_then(Cluster::share) {
+            self.share = share;
+        }
+        Self { cluster, ..self }
     }
 
     /// Over an engine and a bus that are open.
@@ -157,7 +193,7 @@ impl Core {
         });
         store.carry_with(Arc::clone(&features) as Arc<dyn Carry>);
         hub.rights_with(Arc::clone(&features) as Arc<dyn Rights>);
-        let (following, share) = (None, Share::default());
+        let (following, share, cluster) = (None, Share::default(), None);
         Ok(Self {
             engine,
             clock,
@@ -169,6 +205,7 @@ impl Core {
             from_bus,
             following,
             share,
+            cluster,
         })
     }
 
@@ -177,9 +214,12 @@ impl Core {
         &self.accounts
     }
 
-    /// Writes what waits and closes the file.
+    /// Writes and sends what waits, and closes the file.
     pub async fn close(self) {
         (self.engine.close)().await;
+        if let Some(cluster) = &self.cluster {
+            cluster.close().await;
+        }
     }
 }
 
@@ -193,13 +233,14 @@ pub struct App {
     presence: Arc<Presence>,
     server: Arc<Server>,
     drain_window: Duration,
+    cluster: Option<Cluster>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl App {
     /// Opens the data folder and listens.
     pub async fn start(settings: &Settings, metrics: Metrics) -> Result<Self, StartError> {
-        let core = Core::open(settings, clock(settings)).await?;
+        let core = Core::open_node(settings, clock(settings)).await?;
         Self::listen(core, settings, metrics, EdgeConfig::default()).await
     }
 
@@ -210,12 +251,20 @@ impl App {
         metrics: Metrics,
         edge: EdgeConfig,
     ) -> Result<Self, StartError> {
-        let Core { engine, clock, hub, store, authenticator, features, .. } = core;
+        let Core { engine, clock, hub, store, authenticator, features, mut cluster, .. } = core;
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
         let presence = Presence::new(Arc::clone(&hub), Arc::clone(&store), clock.clone());
+        let repair = Arc::new(Repair {
+            hub: Arc::clone(&hub),
+            log: Arc::clone(&log),
+            rights: Arc::clone(&features) as Arc<dyn Rights>,
+            authenticator: Arc::clone(&authenticator),
+            conversations: Arc::clone(&features.conversations),
+            clock: clock.clone(),
+        });
         let sessions = Sessions {
             hub: Arc::clone(&hub),
-            log,
+            log: Arc::clone(&log),
             rights: Arc::clone(&features) as Arc<dyn Rights>,
             authenticator: Arc::clone(&authenticator),
             presence: Arc::clone(&presence),
@@ -244,7 +293,10 @@ impl App {
                 http::commands::routes(dispatch.clone()),
             ],
             authenticator,
-            checks: vec![engine.check.clone(), drain_check(&edge), clock_check(clock)],
+            checks: [engine.check.clone(), drain_check(&edge), clock_check(clock)]
+                .into_iter()
+                .chain(cluster.iter().flat_map(Cluster::checks))
+                .collect(),
             metrics,
         });
 
@@ -254,6 +306,15 @@ impl App {
             tokio::spawn(Arc::clone(&presence).run()),
         ];
         tasks.extend(core.following.map(|following| tokio::spawn(following.run())));
+        if let Some(cluster) = &mut cluster {
+            tasks.extend(cluster.start(&log));
+            let (bus, suspects) = (Arc::clone(&cluster.bus), Arc::clone(cluster.suspects()));
+            tasks.push(tokio::spawn(repair.run(suspects, move || !bus.is_whole())));
+        } else if let Some(foreign) = engine.foreign.clone() {
+            let suspects = Arc::new(Suspects::default());
+            tasks.push(tokio::spawn(watch_file(foreign, Arc::clone(&suspects))));
+            tasks.push(tokio::spawn(repair.run(suspects, || false)));
+        }
         features.support.start().await?;
         let serving = Arc::clone(&server);
         tasks.push(tokio::spawn(async move { serving.serve(router).await }));
@@ -267,6 +328,7 @@ impl App {
             presence,
             server,
             drain_window,
+            cluster,
             tasks,
         })
     }
@@ -296,8 +358,13 @@ impl App {
         &self.presence
     }
 
-    /// Sends everybody away kindly, finishes what was begun, writes what waits and closes the
-    /// store.
+    /// The other nodes, for tests.
+    pub fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_ref()
+    }
+
+    /// Sends everybody away kindly, finishes what was begun, writes and sends what waits and
+    /// closes the store.
     pub async fn drain(self) {
         self.server.drain(self.drain_window).await;
         for task in &self.tasks {
@@ -312,7 +379,21 @@ impl App {
         if tokio::time::timeout(Duration::from_millis(SETTLE_TIMEOUT_MS), settled).await.is_err() {
             tracing::warn!("something that was begun is left to other nodes, or to the next start");
         }
+        // What the engine still carries out is published, so the goodbye comes last.
         (self.engine.close)().await;
+        if let Some(cluster) = &self.cluster {
+            cluster.close().await;
+        }
+    }
+}
+
+/// Another process wrote to the file: it may have appended, and revoked, without a word.
+async fn watch_file(mut foreign: watch::Receiver<u64>, suspects: Arc<Suspects>) {
+    while foreign.changed().await.is_ok() {
+        // Who has no place in a topic hears nothing of before: what others write beside a
+        // server are roles and logins.
+        suspects.raise(Millis::MAX / 2, "file");
+        tokio::time::sleep(Duration::from_millis(FOREIGN_REST_MS)).await;
     }
 }
 
@@ -327,8 +408,7 @@ fn drain_check(edge: &Arc<Edge>) -> Check {
 
 /// A node whose clock is in doubt fires no timers, and serves people all the same.
 fn clock_check(clock: Clock) -> Check {
-    Check::new("clock", move || {
+    Check::degrading("clock", move || {
         std::future::ready(clock.doubt().map_or(Ok(()), |doubt| Err(doubt.to_string())))
     })
-    .degrading()
 }

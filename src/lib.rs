@@ -18,6 +18,7 @@ pub mod limits;
 pub mod log;
 pub mod presence;
 pub mod problem;
+pub mod redis;
 pub mod rights;
 pub mod session;
 pub mod store;

@@ -15,7 +15,7 @@ const JS_LINES_MAX: usize = 900;
 const LAYERS: &[&[&str]] = &[
     &["config", "error", "words"],
     &["clock", "id", "limits", "problem"],
-    &["engine"],
+    &["engine", "redis"],
     &["bus", "log", "store", "timers"],
     &["auth"],
     &["rights"],

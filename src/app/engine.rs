@@ -10,6 +10,7 @@ use crate::store::{SqliteStore, StoreEngine};
 use crate::timers::{SqliteTimers, Timers};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// One node's way to the store.
 pub struct Engine {
@@ -23,6 +24,9 @@ pub struct Engine {
     pub check: Check,
     /// The store's own clock.
     pub time: Reference,
+    /// Rises when another process wrote to the store and told nobody; `None` where that is not
+    /// possible.
+    pub foreign: Option<watch::Receiver<u64>>,
     /// Writes what waits and lets go of the store.
     pub close: Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send + Sync>,
 }
@@ -47,6 +51,7 @@ impl Engine {
             timers: Arc::new(SqliteTimers::new(Arc::clone(&sqlite))),
             check: Check::new("store", move || std::future::ready(health.health())),
             time: Reference::machine(),
+            foreign: Some(sqlite.foreign_changes()),
             close: Box::new(move || Box::pin(close(sqlite))),
         }
     }

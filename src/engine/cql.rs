@@ -15,6 +15,7 @@ mod migrate;
 mod probe;
 mod replication;
 mod tables;
+mod time;
 
 pub use migrate::{CHANGE_TIMEOUT_MS, LOCK_AGAIN_MS, LOCK_TTL_S, LOCK_WAIT_MS};
 pub use probe::PROBE_INTERVAL_MS;

@@ -1,5 +1,4 @@
-//! `/healthz`: the process runs. `/readyz`: it may be given people, and if not, why; and what is
-//! not well although it may.
+//! `/healthz`: the process runs. `/readyz`: it may be given people, and if not, why.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -13,11 +12,12 @@ use tokio::time::timeout;
 /// A check that takes longer is not well.
 const CHECK_TIMEOUT_MS: u64 = 2_000;
 
-/// One thing that should be well.
+/// One thing that must be well.
 #[derive(Clone)]
 pub struct Check {
     name: &'static str,
-    required: bool,
+    /// While it is not well, nobody is refused.
+    degrades: bool,
     probe: Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>,
 }
 
@@ -28,20 +28,22 @@ impl Check {
         P: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
-        Self { name, required: true, probe: Arc::new(move || Box::pin(probe())) }
+        Self { name, degrades: false, probe: Arc::new(move || Box::pin(probe())) }
     }
 
-    /// The same, of something without which the node still serves people, if less well.
-    #[must_use]
-    pub fn degrading(self) -> Self {
-        Self { required: false, ..self }
+    /// The same of a thing whose loss makes the node slower or less sure, not unready.
+    pub fn degrading<F, P>(name: &'static str, probe: P) -> Self
+    where
+        P: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        Self { degrades: true, ..Self::new(name, probe) }
     }
 }
 
 #[derive(Serialize)]
 struct Report {
     ready: bool,
-    degraded: bool,
     checks: Vec<Line>,
 }
 
@@ -49,6 +51,9 @@ struct Report {
 struct Line {
     name: &'static str,
     ok: bool,
+    /// Not well, and people are taken in all the same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    degraded: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     says: Option<String>,
 }
@@ -62,13 +67,11 @@ pub(super) async fn ready(checks: Arc<[Check]>) -> Response {
     let lines = checks.iter().map(|check| async move {
         let outcome = timeout(limit, (check.probe)()).await;
         let says = outcome.unwrap_or_else(|_| Err("no answer in time".to_owned())).err();
-        let line = Line { name: check.name, ok: says.is_none(), says };
-        (check.required, line)
+        let ok = says.is_none();
+        Line { name: check.name, ok, degraded: check.degrades && !ok, says }
     });
-    let lines = join_all(lines).await;
-    let ready = lines.iter().all(|(required, line)| line.ok || !required);
-    let checks: Vec<Line> = lines.into_iter().map(|(_, line)| line).collect();
-    let degraded = !checks.iter().all(|line| line.ok);
+    let checks = join_all(lines).await;
+    let ready = checks.iter().all(|line| line.ok || line.degraded);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Report { ready, degraded, checks })).into_response()
+    (status, Json(Report { ready, checks })).into_response()
 }

@@ -206,6 +206,14 @@ pub fn encode(event: &Event) -> Bytes {
     protocol::Format::MessagePack.encode(&Body { event: event.name(), data: event }).into()
 }
 
+/// Whether a body made by [`encode`] is of the event of that name, without decoding it.
+pub fn is_named(body: &[u8], name: &str) -> bool {
+    // A map of two, the key "event", a string of less than 32 bytes.
+    const HEAD: &[u8] = b"\x82\xa5event";
+    let Some([length, rest @ ..]) = body.strip_prefix(HEAD) else { return false };
+    usize::from(*length) == 0xa0 + name.len() && rest.starts_with(name.as_bytes())
+}
+
 /// The event of a body made by [`encode`], as a push.
 pub fn decode(topic: Topic, entry: &Entry) -> Result<Push<Event>> {
     let mut push = Push::<Event>::decode(protocol::Format::MessagePack, &entry.body)

@@ -3,8 +3,11 @@
 //! Opening one says who is asking, and resumes: for each cursor the events after it are
 //! replayed, in order, and live ones follow without a gap.
 
+mod repair;
 mod resume;
 mod topics;
+
+pub use repair::{AWAY_EVERY_MS, Repair, SESSIONS_AT_ONCE, SPREAD_MS};
 
 use crate::auth::{Authenticator, Caller, Role};
 use crate::bus::Channel;

@@ -153,6 +153,9 @@ impl Edge {
             if !std::mem::take(&mut first) {
                 time::sleep(DRAIN_STEP).await;
             }
+            if self.connections() == 0 {
+                return;
+            }
             for link in batch {
                 let retry_after_ms = RETRY_AFTER_MS_MIN + u64::from(link.lot()) % spread;
                 link.notify(&Push::signal(None, Bye { retry_after_ms }));

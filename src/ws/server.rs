@@ -10,6 +10,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -139,6 +140,15 @@ async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
     let _ = phase.wait_for(|phase| *phase >= wanted).await;
 }
 
+/// A connection is to end with its answer. One that has not asked yet would be closed at once:
+/// it may ask as long as others are accepted.
+async fn leave(phase: &mut watch::Receiver<Phase>, asked: &AtomicBool) {
+    reached(phase, Phase::Draining).await;
+    if !asked.load(Ordering::Relaxed) {
+        reached(phase, Phase::Closed).await;
+    }
+}
+
 /// One HTTP connection, until it ends or becomes a socket.
 async fn http(
     stream: Stream,
@@ -147,7 +157,10 @@ async fn http(
     head_timeout: Duration,
     mut phase: watch::Receiver<Phase>,
 ) {
+    let asked = Arc::new(AtomicBool::new(false));
+    let asks = Arc::clone(&asked);
     let service = routes.map_request(move |mut request: Request<hyper::body::Incoming>| {
+        asks.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(ConnectInfo(peer));
         request
     });
@@ -161,7 +174,7 @@ async fn http(
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = reached(&mut phase, Phase::Draining) => {
+        () = leave(&mut phase, &asked) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

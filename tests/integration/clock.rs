@@ -95,7 +95,7 @@ impl Fire for Fired {
 #[tokio::test]
 async fn timers_stop_while_references_part_and_go_on_when_they_are_one_again() {
     let home = Embedded::new();
-    let engine = home.open();
+    let engine = home.open().await;
     let (store, redis) = (Elsewhere::new(0), Elsewhere::new(0));
     let clock = Clock::shared();
     let mut following = following(&clock, &[&store, &redis]).await;

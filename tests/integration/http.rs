@@ -69,14 +69,8 @@ async fn readiness_says_what_is_not_well() {
     let folder = tempdir().unwrap();
     let well = Arc::new(AtomicBool::new(true));
     let disk = Arc::clone(&well);
-    let known = Arc::new(AtomicBool::new(true));
-    let sure = Arc::clone(&known);
     let checks = vec![
-        Check::new("clock", move || {
-            let well = sure.load(Ordering::SeqCst);
-            async move { if well { Ok(()) } else { Err("it differs".to_owned()) } }
-        })
-        .degrading(),
+        Check::new("clock", || async { Ok(()) }),
         Check::new("store", move || {
             let well = disk.load(Ordering::SeqCst);
             async move { if well { Ok(()) } else { Err("writes fail".to_owned()) } }
@@ -86,12 +80,7 @@ async fn readiness_says_what_is_not_well() {
     let door = Door::open_with(folder.path(), settings(), clock, checks).await;
     assert_eq!(door.get("/healthz").await.status, StatusCode::OK);
     let ready: Value = door.get("/readyz").await.good();
-    assert_eq!((&ready["ready"], &ready["degraded"]), (&json!(true), &json!(false)));
-    known.store(false, Ordering::SeqCst);
-    let ready: Value = door.get("/readyz").await.good();
-    assert_eq!((&ready["ready"], &ready["degraded"]), (&json!(true), &json!(true)));
-    assert_eq!(ready["checks"][0], json!({ "name": "clock", "ok": false, "says": "it differs" }));
-    known.store(true, Ordering::SeqCst);
+    assert_eq!(ready["ready"], true);
     well.store(false, Ordering::SeqCst);
     let answer = door.get("/readyz").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -99,7 +88,6 @@ async fn readiness_says_what_is_not_well() {
         serde_json::from_slice::<Value>(&answer.body).unwrap(),
         json!({
             "ready": false,
-            "degraded": true,
             "checks": [
                 { "name": "clock", "ok": true },
                 { "name": "store", "ok": false, "says": "writes fail" },

@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod bus;
 mod cassandra;
 mod client;
 mod clock;
@@ -26,9 +27,12 @@ mod keys;
 mod log;
 mod logins;
 mod outbox;
+mod peers;
 mod presence;
+mod redis_server;
 mod resume;
 mod schema;
+mod sequencer;
 mod server;
 mod sqlite;
 mod stage;

@@ -367,7 +367,7 @@ fn sleeps(node: &Node) -> (Arc<Notify>, Arc<Notify>) {
 }
 
 async fn a_node_that_sleeps_while_it_carries_does_nothing_twice(home: &dyn Home) {
-    let (sleepy, awake) = (node(home), node(home));
+    let (sleepy, awake) = (node(home).await, node(home).await);
     let (asleep, wake) = sleeps(&sleepy);
     let store = Arc::clone(&sleepy.store);
     let caller = tokio::spawn(async move {
@@ -399,7 +399,7 @@ async fn a_node_that_sleeps_while_it_carries_does_nothing_twice(home: &dyn Home)
 }
 
 async fn a_node_that_sleeps_before_its_commit_decides_again(home: &dyn Home) {
-    let (sleepy, awake) = (node(home), node(home));
+    let (sleepy, awake) = (node(home).await, node(home).await);
     let mut decisions = 0;
     let mut seen = Vec::new();
     let decided = sleepy.store.decide(in_box(1), |snapshot| {
@@ -430,7 +430,7 @@ async fn a_relay_that_sleeps_does_not_clear_what_came_since(home: &dyn Home) {
         change.event(feed(1), event(10));
     })
     .await;
-    let (sleepy, awake) = (node(home), node(home));
+    let (sleepy, awake) = (node(home).await, node(home).await);
     let (asleep, wake) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (signal, goes_on) = (Arc::clone(&asleep), Arc::clone(&wake));
     sleepy.carrier.tell("crash", move |_, _| {

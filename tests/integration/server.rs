@@ -3,6 +3,7 @@
 
 use crate::client::PATIENCE;
 use crate::engines::START;
+use crate::redis_server::RedisServer;
 use futures_util::{SinkExt, StreamExt};
 use protocol::session::{Open, Opened};
 use protocol::support::{Desks, ListDesks};
@@ -11,9 +12,9 @@ use protocol::{
     Call, CommandFrame, DeskId, Error, Event, Format, Incoming, Push, ReplyFrame, Seq, Signal,
     Topic, UserId,
 };
-use sanctuary::app::{App, Core, Engine};
+use sanctuary::app::{App, Core, Engine, Network};
 use sanctuary::auth::{Caller, Role, Roles};
-use sanctuary::bus::{Bus, LocalBus};
+use sanctuary::bus::RedisBus;
 use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
 use sanctuary::engine::Faults;
@@ -21,11 +22,13 @@ use sanctuary::engine::schema::Schema;
 use sanctuary::engine::sqlite::{Options, Sqlite};
 use sanctuary::features::accounts::{Accounts, NewPeople};
 use sanctuary::http::Metrics;
+use sanctuary::redis::Tempo;
 use sanctuary::ws::EdgeConfig;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -34,6 +37,9 @@ use uuid::Uuid;
 
 /// How long people's tokens live here: longer than any test's clock moves.
 const TOKEN_TTL_MS: i64 = 20 * 60 * 60 * 1_000;
+/// Leases of nodes under test: short enough to wait for, long enough for a busy machine.
+pub(crate) const NODE_TEMPO: Tempo =
+    Tempo { lease: Duration::from_secs(4), refresh: Duration::from_millis(500) };
 
 /// See the module.
 pub(crate) struct TestServer {
@@ -68,6 +74,31 @@ impl TestServer {
         clock: Clock,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
+        Self::open_on(folder, clock, Network::local(), change).await
+    }
+
+    /// One of several nodes, which meet over Redis; its clock runs.
+    pub(crate) async fn node(folder: &Path, name: &str, redis: &[&RedisServer]) -> Self {
+        let mut settings = Settings::defaults().unwrap();
+        settings.redis = redis.iter().map(|server| server.url()).collect();
+        settings.node = name.to_owned();
+        let network = Network::node_with(&settings, &Clock::system(), NODE_TEMPO).await.unwrap();
+        let server = Self::open_on(folder, Clock::system(), network, |_| {}).await;
+        timeout(PATIENCE, server.bus().whole()).await.unwrap();
+        server
+    }
+
+    /// The bus of a node among several.
+    pub(crate) fn bus(&self) -> &RedisBus {
+        &self.app.cluster().unwrap().bus
+    }
+
+    async fn open_on(
+        folder: &Path,
+        clock: Clock,
+        network: Network,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let mut settings = Settings::defaults().unwrap();
         settings.limits = false;
         settings.data = folder.to_owned();
@@ -81,10 +112,10 @@ impl TestServer {
             schema: Schema::embedded().clone().unwrap(),
             faults: Arc::clone(&faults),
         });
-        let (bus, from_bus) = LocalBus::new();
-        let bus: Arc<dyn Bus> = Arc::new(bus);
+        let Network { bus, from_bus, cluster } = network;
         let engine = Engine::embedded(engine.unwrap(), &bus);
         let core = Core::over(engine, bus, from_bus, &settings, clock.clone()).await.unwrap();
+        let core = core.with_cluster(cluster);
         let accounts = Arc::clone(core.accounts());
         let metrics = Metrics::detached();
         let app = App::listen(core, &settings, metrics, EdgeConfig::default()).await.unwrap();

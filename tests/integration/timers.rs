@@ -1,7 +1,7 @@
 //! What timers promise, on every engine.
 
 use crate::engines::{Engine, Home, START, on_every_engine};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use protocol::{ErrorCode, Millis};
 use sanctuary::error::{Result, busy};
 use sanctuary::timers::{
@@ -146,7 +146,7 @@ fn sharing(engine: &Engine, fired: &Arc<Fired>, me: &str, nodes: [&str; 3]) -> A
 async fn nodes_that_know_one_another_fire_each_timer_once(home: &dyn Home) {
     const NAMES: [&str; 3] = ["a", "b", "c"];
     let (engines, fired): (Vec<Engine>, Arc<Fired>) =
-        ((0..3).map(|_| home.open()).collect(), Arc::default());
+        (join_all((0..3).map(|_| home.open())).await, Arc::default());
     let drivers: Vec<_> =
         engines.iter().zip(NAMES).map(|(engine, me)| sharing(engine, &fired, me, NAMES)).collect();
     let timers = (0..30).map(|n| timer(START, &n.to_string())).collect();
@@ -162,7 +162,7 @@ async fn nodes_that_know_one_another_fire_each_timer_once(home: &dyn Home) {
 
 async fn the_share_of_a_dead_node_waits_for_one_turn(home: &dyn Home) {
     const NAMES: [&str; 3] = ["a", "b", "dead"];
-    let (one, two) = (home.open(), home.open());
+    let (one, two) = (home.open().await, home.open().await);
     let fired: Arc<Fired> = Arc::default();
     let (a, b) = (sharing(&one, &fired, "a", NAMES), sharing(&two, &fired, "b", NAMES));
     one.timers.set((0..30).map(|n| timer(START, &n.to_string())).collect()).await.unwrap();
