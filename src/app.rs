@@ -8,14 +8,14 @@ pub use network::{Cluster, Network, Nodes};
 
 use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
 use crate::bus::{Bus, Message, Suspects};
-use crate::clock::Clock;
-use crate::config::Settings;
+use crate::clock::{Clock, Following, NeverHeard, START_TIMEOUT_MS};
+use crate::config::{Settings, StoreKind};
 use crate::dispatch::{Dispatch, Features};
 use crate::features::accounts::{self, Accounts};
 use crate::features::conversations::Conversations;
 use crate::features::groups::Groups;
 use crate::features::support::Support;
-use crate::http::{self, Metrics};
+use crate::http::{self, Check, Metrics};
 use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
 use crate::presence::{self, Presence, Registry};
@@ -23,7 +23,7 @@ use crate::rates::{Counter, exchange};
 use crate::rights::Rights;
 use crate::session::{Repair, Sessions};
 use crate::store::{Carry, Store};
-use crate::timers::{Driver, Fire};
+use crate::timers::{Driver, Fire, Others, Share};
 use crate::ws::{Edge, EdgeConfig, Server, TlsFiles};
 use protocol::Millis;
 use std::net::SocketAddr;
@@ -31,6 +31,19 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+
+/// Going down, what follows from the last commits and firings has so long to be done; what is
+/// not is left to the relay timers.
+pub const SETTLE_TIMEOUT_MS: u64 = 5_000;
+
+/// The clock that the settings ask for: a node among others takes the time that they share.
+pub fn clock(settings: &Settings) -> Clock {
+    if settings.store == StoreKind::Cql || !settings.redis.is_empty() {
+        Clock::shared()
+    } else {
+        Clock::system()
+    }
+}
 
 /// Between two looks after sessions because another process writes to the file.
 const FOREIGN_REST_MS: u64 = 10_000;
@@ -64,6 +77,9 @@ pub enum StartError {
     /// What is kept can't be read or written.
     #[error(transparent)]
     Records(#[from] protocol::Error),
+    /// Nobody says what time it is.
+    #[error(transparent)]
+    Clock(#[from] NeverHeard),
     /// The address, or the certificate.
     #[error("{listen}: {cause}")]
     Listen {
@@ -86,6 +102,9 @@ pub struct Core {
     accounts: Arc<Accounts>,
     features: Arc<Features>,
     from_bus: mpsc::Receiver<Message>,
+    /// Keeps the clock right, where it is a shared one.
+    following: Option<Following>,
+    share: Share,
     cluster: Option<Cluster>,
 }
 
@@ -107,14 +126,26 @@ impl Core {
     ) -> Result<Self, StartError> {
         let Network { bus, from_bus, cluster } = network;
         let engine = Engine::open(settings, &clock, &bus).await?;
+        // Before anything asks what time it is.
+        let shards = cluster.iter().flat_map(Cluster::references);
+        let references = std::iter::once(engine.time.clone()).chain(shards).collect();
+        let limit = Duration::from_millis(START_TIMEOUT_MS);
+        let following = clock.follow(references, limit).await?;
         let nodes = cluster.as_ref().and_then(|cluster| cluster.nodes(presence::Tempo::default()));
-        let core = Self::among(engine, bus, from_bus, nodes, settings, clock).await?;
+        let mut core = Self::among(engine, bus, from_bus, nodes, settings, clock).await?;
+        core.following = following;
+        if settings.store == StoreKind::Cql {
+            core.share = Share::among(&settings.node, || Others::Unknown);
+        }
         Ok(core.with_cluster(cluster))
     }
 
     /// With the other nodes, where the bus is that of Redis.
     #[must_use]
-    pub fn with_cluster(self, cluster: Option<Cluster>) -> Self {
+    pub fn with_cluster(mut self, cluster: Option<Cluster>) -> Self {
+        if let Some(share) = cluster.as_ref().and_then(Cluster::share) {
+            self.share = share;
+        }
         Self { cluster, ..self }
     }
 
@@ -207,6 +238,8 @@ impl Core {
             accounts,
             features,
             from_bus,
+            following: None,
+            share: Share::default(),
             cluster: None,
         })
     }
@@ -228,6 +261,7 @@ impl Core {
 /// A server that listens.
 pub struct App {
     engine: Engine,
+    store: Arc<Store>,
     features: Arc<Features>,
     dispatch: Dispatch,
     timers: Arc<Driver>,
@@ -241,7 +275,7 @@ pub struct App {
 impl App {
     /// Opens the data folder and listens.
     pub async fn start(settings: &Settings, metrics: Metrics) -> Result<Self, StartError> {
-        let core = Core::open_node(settings, Clock::system()).await?;
+        let core = Core::open_node(settings, clock(settings)).await?;
         Self::listen(core, settings, metrics, EdgeConfig::default()).await
     }
 
@@ -255,7 +289,7 @@ impl App {
         let Core { engine, clock, hub, registry, nodes, store, authenticator, features, .. } = core;
         let mut cluster = core.cluster;
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
-        let presence = Presence::new(registry, store, clock.clone());
+        let presence = Presence::new(registry, Arc::clone(&store), clock.clone());
         let repair = Arc::new(Repair {
             hub: Arc::clone(&hub),
             log: Arc::clone(&log),
@@ -280,10 +314,11 @@ impl App {
         );
         let rates = Arc::new(if nodes.is_some() { rates.tallied() } else { rates });
         let dispatch = Dispatch::new(sessions, Arc::clone(&features), Arc::clone(&rates));
-        let driver = Driver::new(timers, Arc::clone(&features) as Arc<dyn Fire>, clock.clone());
+        let fire = Arc::clone(&features) as Arc<dyn Fire>;
+        let driver = Driver::sharing(timers, fire, clock.clone(), core.share);
 
         let config = EdgeConfig { origins: settings.allowed_origins.clone(), ..edge };
-        let edge = Edge::new(Arc::clone(&hub), Arc::new(dispatch.clone()), clock, config);
+        let edge = Edge::new(Arc::clone(&hub), Arc::new(dispatch.clone()), clock.clone(), config);
         let tls = settings.tls_cert.clone().zip(settings.tls_key.clone());
         let tls = tls.map(|(cert, key)| TlsFiles { cert, key });
         let server = Server::bind(settings.listen, tls, Arc::clone(&edge))
@@ -295,7 +330,8 @@ impl App {
                 http::commands::routes(dispatch.clone()),
             ],
             authenticator,
-            checks: std::iter::once(engine.check.clone())
+            checks: [engine.check.clone(), drain_check(&edge), clock_check(clock)]
+                .into_iter()
                 .chain(cluster.iter().flat_map(Cluster::checks))
                 .collect(),
             metrics,
@@ -309,6 +345,7 @@ impl App {
         if let Some(Nodes { redis, peers, .. }) = nodes {
             tasks.push(tokio::spawn(exchange(redis, peers, rates)));
         }
+        tasks.extend(core.following.map(|following| tokio::spawn(following.run())));
         if let Some(cluster) = &mut cluster {
             tasks.extend(cluster.start(&log));
             let (bus, suspects) = (Arc::clone(&cluster.bus), Arc::clone(cluster.suspects()));
@@ -325,6 +362,7 @@ impl App {
         let drain_window = Duration::from_millis(settings.drain_window_ms);
         Ok(Self {
             engine,
+            store,
             features,
             dispatch,
             timers: driver,
@@ -337,7 +375,7 @@ impl App {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> std::io::Result<SocketAddr> {
+    pub fn address(&self) -> SocketAddr {
         self.server.local_addr()
     }
 
@@ -366,11 +404,21 @@ impl App {
         self.cluster.as_ref()
     }
 
-    /// Sends everybody away kindly, writes and sends what waits and closes the file.
+    /// Sends everybody away kindly, finishes what was begun, writes and sends what waits and
+    /// closes the store.
     pub async fn drain(self) {
         self.server.drain(self.drain_window).await;
         for task in &self.tasks {
             task.abort();
+        }
+        let settled = async {
+            // In this order: each may still begin something of the next.
+            self.dispatch.settled().await;
+            self.timers.settled().await;
+            self.store.settled().await;
+        };
+        if tokio::time::timeout(Duration::from_millis(SETTLE_TIMEOUT_MS), settled).await.is_err() {
+            tracing::warn!("something that was begun is left to other nodes, or to the next start");
         }
         // What the engine still carries out is published, so the goodbye comes last.
         (self.engine.close)().await;
@@ -388,4 +436,20 @@ async fn watch_file(mut foreign: watch::Receiver<u64>, suspects: Arc<Suspects>) 
         suspects.raise(Millis::MAX / 2, "file");
         tokio::time::sleep(Duration::from_millis(FOREIGN_REST_MS)).await;
     }
+}
+
+/// A node that goes down takes nobody in.
+fn drain_check(edge: &Arc<Edge>) -> Check {
+    let edge = Arc::clone(edge);
+    Check::new("drain", move || {
+        let going = edge.is_draining();
+        std::future::ready(if going { Err("this node is going down".to_owned()) } else { Ok(()) })
+    })
+}
+
+/// A node whose clock is in doubt fires no timers, and serves people all the same.
+fn clock_check(clock: Clock) -> Check {
+    Check::degrading("clock", move || {
+        std::future::ready(clock.doubt().map_or(Ok(()), |doubt| Err(doubt.to_string())))
+    })
 }

@@ -21,6 +21,7 @@ use protocol::close::CloseCode;
 use protocol::{Answer, Command, Error, ErrorCode, Format, Millis, Topic};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Who answers what. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ struct Table {
     sessions: Sessions,
     features: Arc<Features>,
     rates: Arc<Rates>,
+    /// Each connection whose end is being told holds a receiver.
+    ending: watch::Sender<()>,
 }
 
 /// The features, in the order in which they may call one another.
@@ -67,7 +70,11 @@ impl Commands for Dispatch {
     fn closed(&self, link: &Arc<Link>, goodbye: bool) {
         if link.session().is_some() {
             let (table, link) = (Arc::clone(&self.0), Arc::clone(link));
-            tokio::spawn(async move { table.sessions.closed(&link, goodbye).await });
+            let ending = self.0.ending.subscribe();
+            tokio::spawn(async move {
+                table.sessions.closed(&link, goodbye).await;
+                drop(ending);
+            });
         }
     }
 }
@@ -84,7 +91,12 @@ fn no_connection() -> Error {
 impl Dispatch {
     /// The table of all parts.
     pub fn new(sessions: Sessions, features: Arc<Features>, rates: Arc<Rates>) -> Self {
-        Self(Arc::new(Table { sessions, features, rates }))
+        Self(Arc::new(Table { sessions, features, rates, ending: watch::Sender::new(()) }))
+    }
+
+    /// Resolves when the end of every connection that ended was told to whom it concerns.
+    pub async fn settled(&self) {
+        self.0.ending.closed().await;
     }
 
     /// A command over HTTP: the same, without a connection.

@@ -1,7 +1,7 @@
 //! The engine that the settings name, as its parts: log, records and timers over one store.
 
 use crate::bus::Bus;
-use crate::clock::Clock;
+use crate::clock::{Clock, Reference};
 use crate::config::{Settings, StoreKind};
 use crate::engine::Faults;
 use crate::engine::cql::{self, Cql, Tls};
@@ -26,6 +26,8 @@ pub struct Engine {
     pub timers: Arc<dyn Timers>,
     /// For `/readyz`.
     pub check: Check,
+    /// The store's own clock.
+    pub time: Reference,
     /// Rises when another process wrote to the store and told nobody; `None` where that is not
     /// possible.
     pub foreign: Option<watch::Receiver<u64>>,
@@ -52,6 +54,7 @@ impl Engine {
     pub fn cql(cql: Arc<Cql>, bus: &Arc<dyn Bus>) -> Self {
         let rows: Arc<dyn StoreEngine> = Arc::new(CqlStore::new(Arc::clone(&cql)));
         let timers: Arc<dyn Timers> = Arc::new(CqlTimers::new(Arc::clone(&cql)));
+        let clock = Arc::clone(&cql);
         let log =
             CqlLog::new(Arc::clone(&cql), Arc::clone(&rows), Arc::clone(&timers), Arc::clone(bus));
         Self {
@@ -59,6 +62,11 @@ impl Engine {
             rows,
             timers,
             check: Check::new("store", move || std::future::ready(cql.health())),
+            time: Reference::new("store", move || {
+                let clock = Arc::clone(&clock);
+                async move { clock.time().await }
+            }),
+            foreign: None,
             // Nothing waits here: what was acknowledged is with the cluster.
             close: Box::new(|| Box::pin(std::future::ready(()))),
         }
@@ -72,6 +80,7 @@ impl Engine {
             rows: Arc::new(SqliteStore::new(Arc::clone(&sqlite))),
             timers: Arc::new(SqliteTimers::new(Arc::clone(&sqlite))),
             check: Check::new("store", move || std::future::ready(health.health())),
+            time: Reference::machine(),
             foreign: Some(sqlite.foreign_changes()),
             close: Box::new(move || Box::pin(close(sqlite))),
         }

@@ -2,13 +2,15 @@
 
 use super::StartError;
 use crate::bus::{Bus, LocalBus, Message, Publication, RedisBus, RedisDrain, Suspects};
-use crate::clock::Clock;
+use crate::clock::{Clock, Reference};
 use crate::config::Settings;
+use crate::error::unavailable;
 use crate::features::conversations::Conversations;
 use crate::http::Check;
 use crate::log::{self, Log};
 use crate::presence;
 use crate::redis::{Peers, Redis, Tempo};
+use crate::timers::{Others, Share};
 use protocol::Topic;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -106,6 +108,30 @@ impl Cluster {
     /// What may be missing here.
     pub fn suspects(&self) -> &Arc<Suspects> {
         self.bus.suspects()
+    }
+
+    /// The clocks of the servers.
+    pub(super) fn references(&self) -> impl Iterator<Item = Reference> + '_ {
+        self.redis.shards().iter().map(|shard| {
+            let shard = Arc::clone(shard);
+            Reference::new(shard.name().to_owned(), move || {
+                let shard = Arc::clone(&shard);
+                async move { shard.time().await.map_err(|_| unavailable()) }
+            })
+        })
+    }
+
+    /// This node's share of the timers; `None`: this process is no node.
+    pub(super) fn share(&self) -> Option<Share> {
+        let peers = self.peers.as_ref()?;
+        let view = peers.view();
+        Some(Share::among(peers.name().to_string(), move || {
+            let view = view.borrow();
+            if !view.certain {
+                return Others::Unknown;
+            }
+            Others::Known(view.nodes.iter().map(|node| node.name.to_string()).collect())
+        }))
     }
 
     /// For `/readyz`: nothing is refused while Redis is away.

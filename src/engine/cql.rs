@@ -338,7 +338,8 @@ impl Cql {
         }
     }
 
-    /// The time, as a node of the cluster shows it.
+    /// What a node's clock shows, in Unix milliseconds: a reference for [`Clock`]. Asks whichever
+    /// node the driver takes; each has a clock of its own.
     pub async fn time(&self) -> Result<protocol::Millis> {
         let text = "SELECT toUnixTimestamp(now()) FROM system.local";
         let found = self.rows(text, vec![], 1).await?;

@@ -218,6 +218,12 @@ impl Store {
         }
     }
 
+    /// Resolves when all that follows from this node's commits was carried out, or left to the
+    /// relay.
+    pub async fn settled(&self) {
+        self.lanes.ended().await;
+    }
+
     /// Two commits may share a millisecond: their timers differ by the version, so that clearing
     /// one never takes back the other.
     fn relay_timer(&self, partition: &Partition, version: Version) -> Timer {

@@ -6,6 +6,7 @@
 
 mod cql;
 mod driver;
+mod share;
 mod sqlite;
 
 pub(crate) use cql::set as set_on_cql;
@@ -14,6 +15,7 @@ pub use cql::{
     TRAIL_INTERVAL_MS,
 };
 pub use driver::{Driver, FIRE_TIMEOUT_MS, FIRES_MAX, RETRYING_MAX};
+pub use share::{Others, STRANGERS_TURNS, Share, TURN_MS, wait_ms};
 pub use sqlite::SqliteTimers;
 pub(crate) use sqlite::set;
 

@@ -29,7 +29,7 @@ async fn whole_node(folder: &Path, clock: &Clock, redis: &RedisServer, name: &st
     name.clone_into(&mut settings.node);
     let network = Network::node_with(&settings, clock, LEASES).await.unwrap();
     let nodes = network.cluster.as_ref().unwrap().nodes(TEMPO);
-    TestServer::open_among(folder, clock.clone(), network, nodes).await
+    TestServer::open_among(folder, clock.clone(), network, nodes, |_| {}).await
 }
 
 /// A server whose lease a test can take away. What it tells others, but for presence, it does
@@ -46,7 +46,8 @@ impl Node {
         let keeps = tokio::spawn(Arc::clone(&peers).run());
         let nodes = Nodes { redis, peers, presence: TEMPO };
         let network = Network::local();
-        let server = TestServer::open_among(folder, clock.clone(), network, Some(nodes)).await;
+        let server =
+            TestServer::open_among(folder, clock.clone(), network, Some(nodes), |_| {}).await;
         Self { server, keeps }
     }
 

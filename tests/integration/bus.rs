@@ -123,7 +123,7 @@ impl Node {
         let peers = Peers::join(Arc::clone(&redis), name, NODE_TEMPO).await.unwrap();
         tokio::spawn(Arc::clone(&peers).run());
         let (bus, drain, heard) = RedisBus::new(redis, Clock::system());
-        bus.start(drain, Embedded::new().open().log, &peers, |_| None);
+        bus.start(drain, Embedded::new().open().await.log, &peers, |_| None);
         timeout(PATIENCE, bus.whole()).await.unwrap();
         Self { bus, peers, heard }
     }

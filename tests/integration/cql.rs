@@ -2,6 +2,7 @@
 
 use crate::cassandra::{Keyspace, node};
 use futures_util::future::join_all;
+use sanctuary::clock::Clock;
 use sanctuary::engine::cql::{BATCH_BYTES_MAX, OpenError, Outcome};
 use scylla::value::CqlValue;
 
@@ -55,6 +56,18 @@ async fn a_cluster_that_is_away_is_named() {
     let error = keyspace.open(OLD).await.err().unwrap();
     assert!(matches!(error, OpenError::Connect { .. }), "{error}");
     assert!(error.to_string().contains("127.0.0.1:1"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cluster_says_what_time_it_is() {
+    let Some(node) = node() else { return };
+    let keyspace = Keyspace::new(node, "time");
+    let engine = keyspace.open(OLD).await.unwrap();
+    let before = Clock::system().now();
+    let theirs = engine.time().await.unwrap();
+    // One machine, one clock; two roundings.
+    assert!((before - 1..=Clock::system().now() + 1).contains(&theirs));
+    keyspace.drop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

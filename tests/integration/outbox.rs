@@ -27,6 +27,9 @@ on_every_engine! {
     a_crash_before_carrying_is_made_good_by_the_timer,
     a_crash_after_carrying_changes_nothing,
     two_nodes_that_relay_the_same_commit_do_it_once,
+    a_node_that_sleeps_while_it_carries_does_nothing_twice,
+    a_node_that_sleeps_before_its_commit_decides_again,
+    a_relay_that_sleeps_does_not_clear_what_came_since,
     a_failed_effect_stops_its_partition_and_is_tried_again,
     what_failed_is_not_cleared_by_a_later_commit,
     the_next_commit_brings_what_failed_before,
@@ -348,6 +351,113 @@ async fn two_nodes_that_relay_the_same_commit_do_it_once(home: &dyn Home) {
     assert!(first.unwrap() + second.unwrap() >= 1);
     assert_eq!(numbers(&one, feed(1)).await, (10..20).collect::<Vec<_>>());
     assert!(one.store.load(in_box(1)).await.unwrap().outbox.is_empty());
+}
+
+/// An effect called `sleep` that waits to be woken, on this node.
+fn sleeps(node: &Node) -> (Arc<Notify>, Arc<Notify>) {
+    let (asleep, wake) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (signal, goes_on) = (Arc::clone(&asleep), Arc::clone(&wake));
+    node.carrier.tell("sleep", move |_, _| {
+        let (asleep, wake) = (Arc::clone(&signal), Arc::clone(&goes_on));
+        async move {
+            asleep.notify_one();
+            wake.notified().await;
+            Ok(())
+        }
+    });
+    (asleep, wake)
+}
+
+async fn a_node_that_sleeps_while_it_carries_does_nothing_twice(home: &dyn Home) {
+    let (sleepy, awake) = (node(home).await, node(home).await);
+    let (asleep, wake) = sleeps(&sleepy);
+    let store = Arc::clone(&sleepy.store);
+    let caller = tokio::spawn(async move {
+        count(&store, 1, |change| {
+            change.event(feed(1), event(10));
+            tell(change, "sleep");
+            change.event(feed(1), event(11));
+        })
+        .await
+    });
+    asleep.notified().await;
+    // The other one finishes it, and goes on.
+    assert_eq!(awake.driver.fire_due(LATER).await.unwrap(), 1);
+    change(&awake, 1, |change| {
+        change.event(feed(1), event(12));
+    })
+    .await
+    .unwrap();
+    wake.notify_one();
+    caller.await.unwrap().unwrap();
+    no_timers(&sleepy).await;
+    change(&sleepy, 1, |change| {
+        change.event(feed(1), event(13));
+    })
+    .await
+    .unwrap();
+    assert_eq!(numbers(&awake, feed(1)).await, [10, 11, 12, 13]);
+    assert_eq!(awake.carrier.names(), ["sleep"]);
+}
+
+async fn a_node_that_sleeps_before_its_commit_decides_again(home: &dyn Home) {
+    let (sleepy, awake) = (node(home).await, node(home).await);
+    let mut decisions = 0;
+    let mut seen = Vec::new();
+    let decided = sleepy.store.decide(in_box(1), |snapshot| {
+        let before = snapshot.one::<Count>()?.map_or(0, |count| count.0);
+        seen.push(before);
+        decisions += 1;
+        if decisions == 1 {
+            // As if it slept here: the other one decides meanwhile.
+            let change = change(&awake, 1, |_| {});
+            tokio::task::block_in_place(|| {
+                tokio::runtime::Handle::current().block_on(change).unwrap();
+            });
+        }
+        let mut change = Change::new();
+        change.write(Count(before + 1));
+        change.event(feed(1), event(10));
+        Ok((change, ()))
+    });
+    decided.await.unwrap();
+    assert_eq!(seen, [0, 1]);
+    assert_eq!(numbers(&awake, feed(1)).await, [10]);
+    let count = awake.store.load(in_box(1)).await.unwrap().one::<Count>().unwrap().unwrap();
+    assert_eq!(count.0, 2);
+}
+
+async fn a_relay_that_sleeps_does_not_clear_what_came_since(home: &dyn Home) {
+    crash_in_an_effect(home, |change| {
+        change.event(feed(1), event(10));
+    })
+    .await;
+    let (sleepy, awake) = (node(home).await, node(home).await);
+    let (asleep, wake) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (signal, goes_on) = (Arc::clone(&asleep), Arc::clone(&wake));
+    sleepy.carrier.tell("crash", move |_, _| {
+        let (asleep, wake) = (Arc::clone(&signal), Arc::clone(&goes_on));
+        async move {
+            asleep.notify_one();
+            wake.notified().await;
+            Ok(())
+        }
+    });
+    let driver = Arc::clone(&sleepy.driver);
+    let firing = tokio::spawn(async move { driver.fire_due(LATER).await });
+    asleep.notified().await;
+    assert_eq!(awake.driver.fire_due(LATER).await.unwrap(), 1);
+    awake.carrier.fail("broken");
+    change(&awake, 1, |change| tell(change, "broken")).await.unwrap();
+    wake.notify_one();
+    firing.await.unwrap().unwrap();
+    let outbox = awake.store.load(in_box(1)).await.unwrap().outbox;
+    assert_eq!(outbox.len(), 1, "what was not carried out is still there");
+    awake.carrier.heal();
+    let again = LATER + RELAY_AFTER_MS + RETRY_MS;
+    assert!(awake.driver.fire_due(again).await.unwrap() >= 1);
+    assert_eq!(awake.carrier.names(), ["crash", "broken"]);
+    assert_eq!(numbers(&awake, feed(1)).await, [10]);
 }
 
 async fn a_failed_effect_stops_its_partition_and_is_tried_again(home: &dyn Home) {

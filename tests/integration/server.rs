@@ -66,7 +66,16 @@ impl TestServer {
 
     /// One node more, or the same again.
     pub(crate) async fn open_at(folder: &Path, clock: Clock) -> Self {
-        Self::open_on(folder, clock, Network::local()).await
+        Self::open_with(folder, clock, |_| {}).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn open_with(
+        folder: &Path,
+        clock: Clock,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        Self::open_on(folder, clock, Network::local(), change).await
     }
 
     /// One of several nodes, which meet over Redis; its clock runs.
@@ -75,7 +84,7 @@ impl TestServer {
         settings.redis = redis.iter().map(|server| server.url()).collect();
         settings.node = name.to_owned();
         let network = Network::node_with(&settings, &Clock::system(), NODE_TEMPO).await.unwrap();
-        let server = Self::open_on(folder, Clock::system(), network).await;
+        let server = Self::open_on(folder, Clock::system(), network, |_| {}).await;
         timeout(PATIENCE, server.bus().whole()).await.unwrap();
         server
     }
@@ -85,9 +94,14 @@ impl TestServer {
         &self.app.cluster().unwrap().bus
     }
 
-    async fn open_on(folder: &Path, clock: Clock, network: Network) -> Self {
+    async fn open_on(
+        folder: &Path,
+        clock: Clock,
+        network: Network,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let nodes = network.cluster.as_ref().and_then(|cluster| cluster.nodes(TEMPO));
-        Self::open_among(folder, clock, network, nodes).await
+        Self::open_among(folder, clock, network, nodes, change).await
     }
 
     /// Over any network, and as one of these nodes.
@@ -96,12 +110,14 @@ impl TestServer {
         clock: Clock,
         network: Network,
         nodes: Option<Nodes>,
+        change: impl FnOnce(&mut Settings),
     ) -> Self {
         let mut settings = Settings::defaults().unwrap();
         settings.limits = false;
         settings.data = folder.to_owned();
         settings.listen = "127.0.0.1:0".parse().unwrap();
         settings.drain_window_ms = 0;
+        change(&mut settings);
         let faults = Arc::new(Faults::default());
         let engine = Sqlite::open_with(Options {
             folder: folder.to_owned(),
@@ -117,7 +133,7 @@ impl TestServer {
         let accounts = Arc::clone(core.accounts());
         let metrics = Metrics::detached();
         let app = App::listen(core, &settings, metrics, EdgeConfig::default()).await.unwrap();
-        let address = app.address().unwrap();
+        let address = app.address();
         Self { app, clock, faults, address, accounts }
     }
 

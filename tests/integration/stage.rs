@@ -369,7 +369,7 @@ impl Stage {
         let commands = Arc::new(Shared(Arc::clone(&stub)));
         let edge = Edge::new(Arc::clone(&hub), commands, clock.clone(), config);
         let server = Server::bind(addr, tls, Arc::clone(&edge)).unwrap();
-        let addr = server.local_addr().unwrap();
+        let addr = server.local_addr();
         let routes = edge.routes();
         let serving = Arc::clone(&server);
         tokio::spawn(async move { serving.serve(routes).await });

@@ -1,11 +1,12 @@
 //! What timers promise, on every engine.
 
 use crate::engines::{Engine, Home, START, on_every_engine};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use protocol::{ErrorCode, Millis};
 use sanctuary::error::{Result, busy};
 use sanctuary::timers::{
-    Driver, FIRES_MAX, Fire, RETRY_MS, SCAN_TIMERS_MAX, SUBJECT_BYTES_MAX, Timer,
+    Driver, FIRES_MAX, Fire, Others, RETRY_MS, SCAN_TIMERS_MAX, SUBJECT_BYTES_MAX, Share, TURN_MS,
+    Timer,
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +19,8 @@ on_every_engine! {
     a_timer_taken_back_does_not_fire,
     a_timer_fires_after_a_restart_and_only_once,
     a_timer_of_a_node_that_died_fires_on_another,
+    nodes_that_know_one_another_fire_each_timer_once,
+    the_share_of_a_dead_node_waits_for_one_turn,
     a_timer_that_failed_is_tried_again_later,
     failed_timers_do_not_hold_up_those_behind,
     a_firing_that_panics_is_tried_again,
@@ -127,6 +130,48 @@ async fn a_timer_of_a_node_that_died_fires_on_another(home: &dyn Home) {
     drop(one);
     let fired = Arc::default();
     assert_eq!(driver(&two, &fired).fire_due(START).await.unwrap(), 1);
+}
+
+/// The driver of a node called `me` that believes these nodes to live.
+fn sharing(engine: &Engine, fired: &Arc<Fired>, me: &str, nodes: [&str; 3]) -> Arc<Driver> {
+    let others = Others::Known(nodes.map(str::to_owned).to_vec());
+    Driver::sharing(
+        Arc::clone(&engine.timers),
+        Arc::clone(fired) as _,
+        engine.clock.clone(),
+        Share::among(me, move || others.clone()),
+    )
+}
+
+async fn nodes_that_know_one_another_fire_each_timer_once(home: &dyn Home) {
+    const NAMES: [&str; 3] = ["a", "b", "c"];
+    let (engines, fired): (Vec<Engine>, Arc<Fired>) =
+        (join_all((0..3).map(|_| home.open())).await, Arc::default());
+    let drivers: Vec<_> =
+        engines.iter().zip(NAMES).map(|(engine, me)| sharing(engine, &fired, me, NAMES)).collect();
+    let timers = (0..30).map(|n| timer(START, &n.to_string())).collect();
+    engines[0].timers.set(timers).await.unwrap();
+    let mut counts = Vec::new();
+    for driver in &drivers {
+        counts.push(driver.fire_due(START).await.unwrap());
+    }
+    assert_eq!(counts.iter().sum::<usize>(), 30);
+    assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+    assert!((0..30).all(|n| fired.times(&n.to_string()) == 1));
+}
+
+async fn the_share_of_a_dead_node_waits_for_one_turn(home: &dyn Home) {
+    const NAMES: [&str; 3] = ["a", "b", "dead"];
+    let (one, two) = (home.open().await, home.open().await);
+    let fired: Arc<Fired> = Arc::default();
+    let (a, b) = (sharing(&one, &fired, "a", NAMES), sharing(&two, &fired, "b", NAMES));
+    one.timers.set((0..30).map(|n| timer(START, &n.to_string())).collect()).await.unwrap();
+    let mut sum = 0;
+    for (now, all) in [(START, false), (START + TURN_MS - 1, false), (START + TURN_MS, true)] {
+        sum += a.fire_due(now).await.unwrap() + b.fire_due(now).await.unwrap();
+        assert_eq!(sum == 30, all, "{sum} at {now}");
+    }
+    assert!((0..30).all(|n| fired.times(&n.to_string()) == 1));
 }
 
 async fn a_timer_that_failed_is_tried_again_later(home: &dyn Home) {

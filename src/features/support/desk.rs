@@ -12,6 +12,7 @@ use crate::store::{
     COMMIT_TRIES_MAX, Change, CommitError, Following, Snapshot, Store, Version, on_a_lane,
 };
 use crate::timers::{Timer, Timers};
+use futures_util::future::try_join_all;
 use protocol::conversations::Kind;
 use protocol::limits::BOARD_REQUESTS_MAX;
 use protocol::support::{
@@ -276,12 +277,17 @@ impl Actor {
         let now = self.parts.clock.now();
         let may_be_old = self.cached.is_some();
         self.current(Millis::MIN).await?;
+        let wanted = self.wanted(inputs).await?;
         let Some(mut cached) = self.cached.take() else { return Err(unavailable().into()) };
         let before = Arc::clone(&cached.desk);
         let mut desk = Desk::clone(&before);
         let mut happened = Vec::new();
         let mut answers = Vec::with_capacity(inputs.len());
-        for input in inputs {
+        for (input, wanted) in inputs.iter().zip(wanted) {
+            if !wanted {
+                answers.push(Ok(found(&desk, input)));
+                continue;
+            }
             answers.push(match desk.apply(input, now) {
                 Ok(happenings) => {
                     happened.extend(happenings);
@@ -313,6 +319,19 @@ impl Actor {
         }
         self.cached = Some(cached);
         Ok((answers, following))
+    }
+
+    /// Which inputs still hold: a request that is to be queued may have ended meanwhile, carried
+    /// by another node. Asked only once the desk was read: what comes to the desk after that is a
+    /// conflict, so nothing that slept in between brings a request back.
+    async fn wanted(&self, inputs: &[Input]) -> Result<Vec<bool>> {
+        let wanted = inputs.iter().map(|input| async move {
+            let Input::Enqueue(new) = input else { return Ok(true) };
+            let partition = rows::member_partition(new.member.id);
+            let open = rows::open(&self.parts.store.load(partition).await?)?;
+            Ok(open.is_some_and(|open| open.request_id == new.id))
+        });
+        try_join_all(wanted).await
     }
 
     /// Signals after a commit: the board, and members whose coach dropped or came back.
