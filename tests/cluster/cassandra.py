@@ -190,9 +190,13 @@ class Cassandra:
         self.nodes = [Node(number, addresses, folder) for number in range(len(addresses))]
 
     def start(self):
-        for node in self.nodes:
+        # A node that joins asks the first one who is there.
+        first, *others = self.nodes
+        first.spawn()
+        first.wait_ready()
+        for node in others:
             node.spawn()
-        for node in self.nodes:
+        for node in others:
             node.wait_ready()
         for node in self.nodes:
             self._wait_whole(node)
