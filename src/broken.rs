@@ -2,7 +2,8 @@
 //! the oracle says so: a chaos run that finds nothing has to be one that would find something.
 //!
 //! Compiled only with the feature `broken`, and never into a release. The defect is named by
-//! `SANCTUARY_BREAK` in the environment; without it nothing is broken.
+//! `DEFECT_ON_PURPOSE` in the environment (not `SANCTUARY_…`: it is no setting); without it
+//! nothing is broken.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -42,7 +43,7 @@ impl Defect {
 pub(crate) fn is(defect: Defect) -> bool {
     static CHOSEN: OnceLock<Option<Defect>> = OnceLock::new();
     let chosen = CHOSEN.get_or_init(|| {
-        let word = std::env::var("SANCTUARY_BREAK").ok()?;
+        let word = std::env::var("DEFECT_ON_PURPOSE").ok()?;
         let defect = Defect::of(&word);
         if defect.is_none() {
             tracing::error!(word, "no such defect");

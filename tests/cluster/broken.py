@@ -19,7 +19,7 @@ import chaos
 from cluster import TARGET
 
 BINARY = Path(os.environ.get("BROKEN", TARGET / "debug/sanctuary-broken"))
-VARIABLE = "SANCTUARY_BREAK"
+VARIABLE = "DEFECT_ON_PURPOSE"
 # Luck may spare a defect once.
 SEEDS = (1, 2, 3)
 
