@@ -2,10 +2,11 @@
 
     tests/cluster/cassandra start FOLDER [--addresses 127.0.0.11,127.0.0.12,127.0.0.13]
     tests/cluster/cassandra stop FOLDER
+    tests/cluster/cassandra lacks
 
 `start` prints SANCTUARY_TEST_CQL=host:port once every node takes writes. What FOLDER held is
-gone afterwards. The jars come from Maven Central, once, into target/cassandra. Ends with 3
-where Java 17 or Maven is missing, so that the caller can skip.
+gone afterwards. The jars come from Maven Central, once, into target/cassandra. `lacks` says
+what is missing on this machine, and then it ends with 3, as `start` does.
 """
 
 import argparse
@@ -238,12 +239,14 @@ def _claim(address):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("action", choices=["start", "stop"])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("action", choices=["start", "stop", "lacks"])
+    parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--addresses", default="127.0.0.11")
     arguments = parser.parse_args()
-    pids = arguments.folder / "pids"
+    if arguments.action != "lacks" and arguments.folder is None:
+        parser.error("which FOLDER?")
     if arguments.action == "stop":
+        pids = arguments.folder / "pids"
         for pid in pids.read_text().split() if pids.exists() else []:
             try:
                 os.kill(int(pid), signal.SIGKILL)
@@ -252,15 +255,17 @@ def main():
         pids.unlink(missing_ok=True)
         return
     if lacks := missing():
-        print(lacks, file=sys.stderr)
+        print(lacks)
         sys.exit(EXIT_MISSING)
+    if arguments.action == "lacks":
+        return
     cluster = Cassandra(arguments.addresses.split(","), arguments.folder)
     try:
         cluster.start()
     except BaseException:
         cluster.kill()
         raise
-    pids.write_text("\n".join(str(node.pid) for node in cluster.nodes))
+    (arguments.folder / "pids").write_text("\n".join(str(node.pid) for node in cluster.nodes))
     print(f"SANCTUARY_TEST_CQL={cluster.nodes[0].address}:{PORT}")
 
 

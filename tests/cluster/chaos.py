@@ -13,6 +13,7 @@ runs of one seed break the same things at the same times, and not within the sam
 """
 
 import argparse
+import contextlib
 import shutil
 import sys
 import tempfile
@@ -54,6 +55,7 @@ def parse(arguments=None):
     parser.add_argument("--coaches", type=int, default=6)
     parser.add_argument("--settle-ms", type=int, default=20_000)
     parser.add_argument("--folder", type=Path, help="keep logs and reports here")
+    parser.add_argument("--keep", action="store_true", help="keep the folder in any case")
     parser.add_argument("--plan", action="store_true", help="print the schedule and nothing else")
     return parser.parse_args(arguments)
 
@@ -205,16 +207,23 @@ def lacks(options):
     return None
 
 
-def run(options, binary=None):
-    """Carries out one run in a folder of its own; its findings."""
+@contextlib.contextmanager
+def folder_of(options):
+    """Where logs and reports go: kept if it was named, or where something raised."""
     folder = options.folder or Path(tempfile.mkdtemp(prefix="sanctuary-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
-    wrong = Run(options, folder, binary).carry_out()
-    if not wrong and not options.folder:
+    print(f"logs and reports: {folder}", flush=True)
+    yield folder
+    if not options.folder and not options.keep:
         shutil.rmtree(folder)
-    elif wrong:
-        print(f"logs and reports: {folder}")
-    return wrong
+
+
+def run(options, binary=None):
+    """Carries out one run in a folder of its own; its findings."""
+    with folder_of(options) as folder:
+        wrong = Run(options, folder, binary).carry_out()
+        options.keep = options.keep or bool(wrong and binary is None)
+        return wrong
 
 
 def main():
