@@ -33,7 +33,8 @@ class Cluster:
 
     def __init__(self, folder, servers, redis, cassandra_nodes, address_first, binary=SANCTUARY):
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        # One data folder for all: with CQL it holds the master key and nothing else.
+        (self.folder / "data").mkdir(parents=True, exist_ok=True)
         self.binary = binary
         self.wires = Wires()
         self.redis_wires, self.store_wires = {}, {}
@@ -60,14 +61,14 @@ class Cluster:
             self.redis_wires[number] = [wire]
             flags += ["--redis", f"redis://127.0.0.1:{port}"]
         address = f"127.0.0.1:{self.ports + number}"
-        return Server(f"node{number + 1}", address, flags, self.folder, self.binary)
+        name = f"node{number + 1}"
+        return Server(name, address, flags, self.folder, self.binary, keeps_name=number == 0)
 
     def _store_flags(self, nodes):
         flags = ["--data", str(self.folder / "data")]
         if nodes:
             flags += ["--store", "cql", "--cql-nodes", ",".join(nodes)]
-            flags += ["--cql-keyspace", KEYSPACE]
-            flags += [*REPLICATION, str(len(nodes))] if len(nodes) > 1 else []
+            flags += ["--cql-keyspace", KEYSPACE, "--cql-replication", str(len(nodes))]
         return flags
 
     @property
@@ -81,7 +82,7 @@ class Cluster:
             self.cassandra.start()
         # One after the other: the first one makes the schema and the master key.
         for server in self.servers:
-            server.start()
+            server.start(again=False)
 
     def people(self, count, file, role=None):
         """Accounts, made by the command line as an operator would."""
@@ -164,10 +165,6 @@ class Cluster:
         node = self.cassandra.nodes[number]
         node.spawn()
         node.wait_ready()
-
-
-# The setting that says how many nodes hold each row.
-REPLICATION = ["--cql-replication"]
 
 
 def _free_ports():

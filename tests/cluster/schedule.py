@@ -49,7 +49,9 @@ KINDS = {
     },
 }
 # How long the track is busy beyond `lasts`: a restart, a whole round of restarts.
-BUSY_S = {"kill": 1.5, "roll": 12.0, "redis-kill": 0.5, "cassandra-kill": 12.0}
+BUSY_S = {"kill": 2.0, "roll": 12.0, "redis-kill": 0.5, "cassandra-kill": 12.0}
+# The first server keeps its name, and waits for the lease of the life that was killed.
+LEASE_S = 15.0
 # Faults that only some clusters can have.
 NEEDS_REDIS = {"redis-kill", "redis-flush", "redis-cut"}
 NEEDS_CQL = {"store-cut", "store-deaf"}
@@ -75,11 +77,11 @@ def plan(seed, seconds, servers, redis, cassandra, kinds=None):
             chosen = [kind for kind in chosen if kind in kinds]
         # A track of its own each, so that leaving out kinds of one does not change the other.
         rng = random.Random(f"{seed} {track}")
-        faults += _track(rng, track, chosen, seconds, servers, cassandra)
+        faults += _track(rng, track, chosen, seconds, servers, redis, cassandra)
     return sorted(faults, key=lambda fault: (fault.at, fault.track))
 
 
-def _track(rng, track, kinds, seconds, servers, cassandra):
+def _track(rng, track, kinds, seconds, servers, redis, cassandra):
     faults = []
     now = CALM_S + rng.uniform(0, GAP_S)
     placed = True
@@ -94,6 +96,8 @@ def _track(rng, track, kinds, seconds, servers, cassandra):
             alone = kind in ("roll", "redis-kill", "redis-flush")
             target = -1 if alone else rng.randrange(number)
             busy = lasts + BUSY_S.get(kind, 0.0)
+            if kind == "kill" and target == 0 and redis:
+                busy = max(busy, LEASE_S + BUSY_S["kill"])
             if now + busy > seconds:
                 continue
             placed = True
