@@ -17,6 +17,7 @@ from pathlib import Path
 
 import chaos
 from cluster import TARGET
+from process import end_in_order
 
 BINARY = Path(os.environ.get("BROKEN", TARGET / "debug/sanctuary-broken"))
 VARIABLE = "DEFECT_ON_PURPOSE"
@@ -85,6 +86,7 @@ def main():
     parser.add_argument("defects", nargs="*", choices=[*DEFECTS, []])
     parser.add_argument("--sound", action="store_true")
     options = parser.parse_args()
+    end_in_order()
     if missing := chaos.lacks(chaos.parse(COMMON.split())):
         print(missing, file=sys.stderr)
         return chaos.EXIT_MISSING

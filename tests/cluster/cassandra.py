@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 import cql
-from process import Died, Process, program
+from process import Died, Process, end_in_order, program
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parent.parent
@@ -259,6 +259,7 @@ def main():
         sys.exit(EXIT_MISSING)
     if arguments.action == "lacks":
         return
+    end_in_order()
     cluster = Cassandra(arguments.addresses.split(","), arguments.folder)
     try:
         cluster.start()

@@ -26,7 +26,7 @@ import redis
 import schedule
 from cluster import Cluster
 from load import Load
-from process import Died
+from process import Died, end_in_order
 
 # Everybody has a session and a conversation before anything breaks.
 WARM_UP_S = 8
@@ -228,6 +228,7 @@ def run(options, binary=None):
 
 def main():
     options = parse()
+    end_in_order()
     if missing := lacks(options):
         print(missing, file=sys.stderr)
         return EXIT_MISSING

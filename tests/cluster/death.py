@@ -13,7 +13,7 @@ import time
 
 import chaos
 from chaos import EXIT_MISSING, EXIT_SETUP, Run, lacks
-from process import Died
+from process import Died, end_in_order
 
 # People talk and watch for so long before the server dies.
 BEFORE_S = 8
@@ -67,6 +67,7 @@ class Death(Run):
 
 def main():
     options = chaos.parse()
+    end_in_order()
     if missing := lacks(options):
         print(missing, file=sys.stderr)
         return EXIT_MISSING

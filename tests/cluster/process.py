@@ -87,6 +87,16 @@ class Process:
         return code
 
 
+def end_in_order():
+    """A SIGTERM ends the run as a Ctrl-C does: everything that was started is killed first."""
+
+    def end(*_):
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+
+
 def program(name):
     """The path of a program, or `None`."""
     for folder in os.get_exec_path():
