@@ -2,6 +2,8 @@
 
 pub mod app;
 pub mod auth;
+#[cfg(feature = "broken")]
+mod broken;
 pub mod bus;
 pub mod cli;
 pub mod clock;

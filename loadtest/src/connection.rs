@@ -62,12 +62,17 @@ pub(crate) struct Connection {
     format: Format,
     unflushed: bool,
     unwritten: u32,
+    /// Messages of the server, pings too.
+    heard: u64,
 }
 
 impl Connection {
     /// Dials, and upgrades to the format's subprotocol.
-    pub(crate) async fn dial(run: &Run, index: usize, format: Format) -> Result<Self, Ended> {
-        let target = run.settings.target;
+    pub(crate) async fn dial(
+        target: SocketAddr,
+        index: usize,
+        format: Format,
+    ) -> Result<Self, Ended> {
         let stream = connect(target, index).await.map_err(|error| broken(&error))?;
         let _ = stream.set_nodelay(true);
         let mut request = format!("ws://{target}/v1/socket")
@@ -83,7 +88,12 @@ impl Connection {
         let (socket, _) = client_async_with_config(request, stream, Some(config))
             .await
             .map_err(|error| ended(&error))?;
-        Ok(Self { socket, format, unflushed: false, unwritten: 0 })
+        Ok(Self { socket, format, unflushed: false, unwritten: 0, heard: 0 })
+    }
+
+    /// How many messages came, of whatever kind.
+    pub(crate) const fn heard(&self) -> u64 {
+        self.heard
     }
 
     /// Sends what the source has, and waits for the next message.
@@ -100,6 +110,7 @@ impl Connection {
         loop {
             match Pin::new(&mut self.socket).poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => {
+                    self.heard += 1;
                     self.unwritten += 1;
                     match message {
                         Message::Text(text) => return Poll::Ready(Turn::Message(text.into())),

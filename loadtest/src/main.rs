@@ -23,7 +23,7 @@ use clap::{Args, Parser, Subcommand};
 use report::{About, Extra, Report};
 use run::{Run, Settings, held};
 use scenario::support::Manners;
-use scenario::{Encoding, Load, SetupError, chat, fanout, idle, support};
+use scenario::{Encoding, Load, SetupError, chat, fanout, idle, presence, support};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,9 +51,10 @@ struct Cli {
 
 #[derive(Args)]
 struct Common {
-    /// The server; loopback only.
-    #[arg(long, global = true, default_value = "127.0.0.1:8080")]
-    target: SocketAddr,
+    /// The server, or several with commas between; loopback only. People are spread over them,
+    /// and whoever loses one goes to another.
+    #[arg(long, global = true, default_value = "127.0.0.1:8080", value_delimiter = ',')]
+    target: Vec<SocketAddr>,
     /// People, as `sanctuary user create --count N --tokens FILE` writes them.
     #[arg(long, global = true, value_name = "FILE")]
     tokens: Option<PathBuf>,
@@ -84,6 +85,9 @@ struct Common {
     /// A server that is away for longer than this is gone, milliseconds.
     #[arg(long, global = true, default_value_t = 60_000)]
     give_up_ms: u64,
+    /// A person who hears nothing for so long asks, and leaves if there is no answer, milliseconds.
+    #[arg(long, global = true, default_value_t = 37_500)]
+    quiet_ms: u64,
     /// What was acknowledged has to be everywhere within this, milliseconds.
     #[arg(long, global = true, default_value_t = 5_000)]
     settle_ms: u64,
@@ -102,6 +106,8 @@ enum Scenario {
     Idle(IdleArgs),
     /// Posts to one group that everybody follows.
     Fanout(FanoutArgs),
+    /// Who is shown as gone after a server died, and when.
+    Presence(PresenceArgs),
 }
 
 #[derive(Args)]
@@ -148,6 +154,19 @@ struct FanoutArgs {
     /// How many of the people post.
     #[arg(long, default_value_t = 4)]
     publishers: usize,
+}
+
+#[derive(Args)]
+struct PresenceArgs {
+    /// How many of the people do not come back when they lose their server.
+    #[arg(long, default_value_t = 10)]
+    silent: usize,
+    /// The server that they are on, one of `--target`; the last one if absent.
+    #[arg(long)]
+    doomed: Option<SocketAddr>,
+    /// Whoever stays away has to be shown as gone within this, milliseconds.
+    #[arg(long, default_value_t = 50_000)]
+    offline_ms: u64,
 }
 
 impl LoadArgs {
@@ -210,6 +229,7 @@ async fn begin(cli: &Cli) -> Result<Report, SetupError> {
             Scenario::Support(_) => "support",
             Scenario::Idle(_) => "idle",
             Scenario::Fanout(_) => "fanout",
+            Scenario::Presence(_) => "presence",
         },
         users: cli.common.users,
         encoding: cli.common.encoding.word(),
@@ -249,22 +269,33 @@ async fn play(cli: &Cli, run: &Arc<Run>) -> Result<Extra, SetupError> {
             let load = args.load.load(1.0)?;
             fanout::run(run, people, encoding, load, args.publishers.max(1)).await
         }
+        Scenario::Presence(args) => {
+            let doomed = args.doomed.or_else(|| cli.common.target.last().copied());
+            let place = cli.common.target.iter().position(|target| Some(*target) == doomed);
+            let doomed = place.ok_or_else(|| {
+                SetupError::Usage("--doomed has to be one of --target".to_owned())
+            })?;
+            let offline = Duration::from_millis(args.offline_ms);
+            let manners = presence::Manners { silent: args.silent, doomed, offline };
+            presence::run(run, people, encoding, manners).await
+        }
     }
 }
 
 fn settings(common: &Common) -> Result<Settings, SetupError> {
-    if !common.target.ip().is_loopback() {
+    if !common.target.iter().all(|target| target.ip().is_loopback()) {
         return Err(SetupError::Usage("--target has to be a loopback address".to_owned()));
     }
     let load = Duration::try_from_secs_f64(common.seconds)
         .map_err(|_| SetupError::Usage("--seconds has to be a number of seconds".to_owned()))?;
     Ok(Settings {
-        target: common.target,
+        targets: common.target.clone(),
         load,
         seed: common.seed,
         text_chars: common.size,
         reconnect_max: Duration::from_millis(common.reconnect_max_ms),
         give_up: Duration::from_millis(common.give_up_ms),
+        quiet: Duration::from_millis(common.quiet_ms),
         settle: Duration::from_millis(common.settle_ms),
         dials: common.dials,
     })

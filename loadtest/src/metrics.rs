@@ -3,6 +3,7 @@
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Latencies up to this are told apart; longer ones count as this.
@@ -24,6 +25,12 @@ pub(crate) enum Measure {
     Claim,
     /// From asking for support to hearing of a coach.
     Wait,
+    /// From the loss of a session to the next one.
+    Back,
+    /// The same, where the server had sent the person away.
+    Moved,
+    /// From a person's loss to when a watcher hears that they are offline.
+    Offline,
 }
 
 /// Counts.
@@ -45,6 +52,27 @@ pub(crate) struct Counts {
     pub(crate) gaps_read: u64,
 }
 
+/// What one server did to its people.
+pub(crate) struct Served {
+    /// Sessions that were opened on it.
+    pub(crate) opened: u64,
+    /// Sessions that it lost.
+    pub(crate) lost: u64,
+    /// From the loss of its sessions to the next one, wherever that was.
+    back: Histogram<u64>,
+}
+
+impl Served {
+    fn new() -> Self {
+        Self { opened: 0, lost: 0, back: new_histogram() }
+    }
+
+    /// Percentiles of the time until those it lost were back.
+    pub(crate) fn back(&self) -> Option<Percentiles> {
+        (!self.back.is_empty()).then(|| Percentiles::of(&self.back))
+    }
+}
+
 /// Everything a run measures.
 pub(crate) struct Metrics {
     pub(crate) counts: Counts,
@@ -53,6 +81,7 @@ pub(crate) struct Metrics {
     /// Ends of connections, by close code or by what the socket said.
     pub(crate) closes: BTreeMap<String, u64>,
     latencies: BTreeMap<Measure, Histogram<u64>>,
+    targets: BTreeMap<SocketAddr, Served>,
     /// The counts when the load ended, and how long it took.
     load: Option<(Duration, Counts)>,
 }
@@ -72,15 +101,40 @@ impl Metrics {
             errors: BTreeMap::new(),
             closes: BTreeMap::new(),
             latencies: BTreeMap::new(),
+            targets: BTreeMap::new(),
             load: None,
         }
     }
 
     /// Records a latency.
     pub(crate) fn record(&mut self, measure: Measure, latency: Duration) {
-        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         let histogram = self.latencies.entry(measure).or_insert_with(new_histogram);
-        histogram.saturating_record(micros.clamp(1, LATENCY_US_MAX));
+        histogram.saturating_record(micros(latency));
+    }
+
+    /// A session was opened on a server.
+    pub(crate) fn opened_on(&mut self, target: SocketAddr) {
+        self.target(target).opened += 1;
+    }
+
+    /// A server lost a session.
+    pub(crate) fn lost_by(&mut self, target: SocketAddr) {
+        self.target(target).lost += 1;
+    }
+
+    /// Somebody whose session `target` had lost has one again.
+    pub(crate) fn back_from(&mut self, target: SocketAddr, measure: Measure, after: Duration) {
+        self.record(measure, after);
+        self.target(target).back.saturating_record(micros(after));
+    }
+
+    fn target(&mut self, target: SocketAddr) -> &mut Served {
+        self.targets.entry(target).or_insert_with(Served::new)
+    }
+
+    /// The servers of the run.
+    pub(crate) const fn targets(&self) -> &BTreeMap<SocketAddr, Served> {
+        &self.targets
     }
 
     /// The load ends here: rates are measured up to now, since what follows only drains.
@@ -97,6 +151,10 @@ impl Metrics {
     pub(crate) fn percentiles(&self) -> BTreeMap<Measure, Percentiles> {
         self.latencies.iter().map(|(&measure, h)| (measure, Percentiles::of(h))).collect()
     }
+}
+
+fn micros(latency: Duration) -> u64 {
+    u64::try_from(latency.as_micros()).unwrap_or(u64::MAX).clamp(1, LATENCY_US_MAX)
 }
 
 /// A histogram of three significant digits. Its bounds are constants that the crate accepts.

@@ -16,7 +16,7 @@ use crate::run::{Run, held};
 use crate::tokens::Credentials;
 use futures_util::task::AtomicWaker;
 use protocol::limits::CURSORS_MAX;
-use protocol::session::{Cursor, Open};
+use protocol::session::{Cursor, Open, Ping};
 use protocol::{
     Call, DecodeError, Error, ErrorCode, Event, Format, Incoming, Push, Seq, Signal, Topic, UserId,
 };
@@ -31,6 +31,8 @@ use tokio::sync::{Notify, oneshot, watch};
 pub(crate) trait Hook: Send {
     /// A session was opened, again or for the first time.
     fn opened(&mut self, _person: &Arc<Person>) {}
+    /// An open session ended, and the person did not end it.
+    fn lost(&mut self, _person: &Arc<Person>) {}
     /// An event was seen for the first time.
     fn event(&mut self, _person: &Arc<Person>, _push: &Push<Event>) {}
     /// A signal came.
@@ -74,11 +76,28 @@ impl CallError {
     }
 }
 
+/// How a person deals with servers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Habits {
+    /// The first one to dial, by its place among the targets.
+    pub(crate) home: usize,
+    /// Whether to come back after a loss.
+    pub(crate) returns: bool,
+}
+
+impl Habits {
+    /// Spread over all servers; comes back.
+    pub(crate) const fn of(index: usize) -> Self {
+        Self { home: index, returns: true }
+    }
+}
+
 /// See the module.
 pub(crate) struct Person {
     pub(crate) id: UserId,
     pub(crate) index: usize,
     pub(crate) format: Format,
+    pub(crate) habits: Habits,
     pub(crate) run: Arc<Run>,
     token: String,
     inner: Mutex<Inner>,
@@ -94,11 +113,13 @@ impl Person {
         index: usize,
         credentials: Credentials,
         format: Format,
+        habits: Habits,
     ) -> Arc<Self> {
         Arc::new(Self {
             id: credentials.id,
             index,
             format,
+            habits,
             run: Arc::clone(run),
             token: credentials.token,
             inner: Mutex::default(),
@@ -149,6 +170,13 @@ impl Person {
         };
         let (format, frame) = answer.await.map_err(|_| gone())??;
         Ok(Incoming::result(format, &frame)?)
+    }
+
+    /// Asks the server for a sign of life. The answer is heard like everything else.
+    pub(crate) fn ping(&self) {
+        let nobody = Purpose::Call(oneshot::channel().0);
+        held(&self.inner).outbox.push(Entry::new(Ping { payload: None }, nobody));
+        self.waker.wake();
     }
 
     /// Follows a topic that has to be subscribed to, on this connection and all later ones.
@@ -279,6 +307,12 @@ impl Person {
         inner.outbox.disconnected();
         inner.opened_at = None;
         inner.retry_after.take()
+    }
+
+    /// Stays away on purpose.
+    pub(crate) fn stays_away(&self) {
+        held(&self.inner).outbox = Outbox::default();
+        self.link.send_replace(Link::Gone("stayed away".to_owned()));
     }
 
     /// It will not come back. Whoever waits for a reply hears of it.

@@ -1,6 +1,6 @@
 //! What a run says at its end: a table for people, one JSON object for programs.
 
-use crate::metrics::{Measure, Metrics, Percentiles};
+use crate::metrics::{Measure, Metrics, Percentiles, Served};
 use crate::oracle::Findings;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -29,12 +29,23 @@ pub(crate) struct Report {
     pub(crate) duplicates_merged: u64,
     pub(crate) gaps_read: u64,
     pub(crate) latency: BTreeMap<Measure, Percentiles>,
+    /// By address.
+    pub(crate) targets: BTreeMap<String, Target>,
     pub(crate) errors: BTreeMap<&'static str, u64>,
     pub(crate) closes: BTreeMap<String, u64>,
     pub(crate) extra: BTreeMap<&'static str, f64>,
     pub(crate) findings: Findings,
     /// Whether the oracle found nothing.
     pub(crate) clean: bool,
+}
+
+/// What one server did to its people.
+#[derive(Debug, Serialize)]
+pub(crate) struct Target {
+    pub(crate) opened: u64,
+    pub(crate) lost: u64,
+    /// Until those it lost had a session again, on whichever server.
+    pub(crate) back: Option<Percentiles>,
 }
 
 /// A count as a floating point number, for rates.
@@ -76,6 +87,7 @@ impl Report {
             duplicates_merged: counts.duplicates_merged,
             gaps_read: counts.gaps_read,
             latency: metrics.percentiles(),
+            targets: targets(metrics),
             errors: metrics.errors.clone(),
             closes: metrics.closes.clone(),
             extra: extra.into_iter().collect(),
@@ -83,6 +95,16 @@ impl Report {
             findings,
         }
     }
+}
+
+fn targets(metrics: &Metrics) -> BTreeMap<String, Target> {
+    let target =
+        |served: &Served| Target { opened: served.opened, lost: served.lost, back: served.back() };
+    metrics
+        .targets()
+        .iter()
+        .map(|(address, served)| (address.to_string(), target(served)))
+        .collect()
 }
 
 fn milliseconds(micros: u64) -> String {
@@ -143,6 +165,20 @@ impl Display for Report {
                 milliseconds(p.p999_us),
                 milliseconds(p.max_us)
             )?;
+        }
+        for (address, target) in self.targets.iter().filter(|_| self.targets.len() > 1) {
+            let Target { opened, lost, back } = target;
+            write!(f, "  {address:<22} opened {opened}, lost {lost}")?;
+            match back {
+                None => writeln!(f)?,
+                Some(p) => writeln!(
+                    f,
+                    "; back within p50 {}, p99 {}, max {} ms",
+                    milliseconds(p.p50_us),
+                    milliseconds(p.p99_us),
+                    milliseconds(p.max_us)
+                )?,
+            }
         }
         if self.clean {
             return write!(f, "  oracle          clean");

@@ -20,7 +20,8 @@ const STAMP_DIGITS: usize = 16;
 /// What the command line settles for everybody.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    pub(crate) target: SocketAddr,
+    /// At least one.
+    pub(crate) targets: Vec<SocketAddr>,
     /// How long the load lasts.
     pub(crate) load: Duration,
     pub(crate) seed: u64,
@@ -30,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) reconnect_max: Duration,
     /// A server that is away for longer than this is gone.
     pub(crate) give_up: Duration,
+    /// Nothing was heard for so long: ask whether anybody is there.
+    pub(crate) quiet: Duration,
     /// What was acknowledged has to be everywhere within this.
     pub(crate) settle: Duration,
     /// Dials under way at a time.
@@ -152,12 +155,13 @@ mod tests {
 
     fn run() -> Arc<Run> {
         Run::new(Settings {
-            target: SocketAddr::from(([127, 0, 0, 1], 1)),
+            targets: vec![SocketAddr::from(([127, 0, 0, 1], 1))],
             load: Duration::ZERO,
             seed: 0,
             text_chars: 40,
             reconnect_max: Duration::ZERO,
             give_up: Duration::ZERO,
+            quiet: Duration::ZERO,
             settle: Duration::ZERO,
             dials: 1,
         })

@@ -122,6 +122,12 @@ impl Store {
             done: cleared.max().unwrap_or(0),
             relay: relay.clone(),
         };
+        #[cfg(feature = "broken")]
+        let batch = if crate::broken::is(crate::broken::Defect::ClearEarly) {
+            Batch { outbox: Vec::new(), relay: None, ..batch }
+        } else {
+            batch
+        };
         let follows = !outbox.is_empty();
         let mut left = snapshot.outbox.clone();
         left.retain(|row| row.version > carried);
@@ -131,6 +137,8 @@ impl Store {
         let (partition, expected) = (partition.clone(), snapshot.version);
         let committed = tokio::spawn(async move {
             let version = engine.commit(partition.clone(), expected, batch).await?;
+            #[cfg(feature = "broken")]
+            crate::broken::dawdle(crate::broken::Defect::ClearEarly).await;
             // Together with what earlier commits left, on whatever node.
             let following = if left.is_empty() {
                 Following::NOTHING

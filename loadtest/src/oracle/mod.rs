@@ -2,9 +2,11 @@
 //!
 //! Pure: no socket, no clock, no lock. [`watch`] holds what one receiver saw of one topic,
 //! [`record`] what all agree on about one topic (sends, acknowledgements, history), [`claims`]
-//! the life of support requests. Each returns [`Fault`]s; [`Findings`] gathers them.
+//! the life of support requests, [`departures`] who was shown as gone. Each returns [`Fault`]s;
+//! [`Findings`] gathers them.
 
 pub(crate) mod claims;
+pub(crate) mod departures;
 pub(crate) mod record;
 pub(crate) mod watch;
 
@@ -95,6 +97,16 @@ pub(crate) enum Fault {
     #[error("request {request} was told position {position}")]
     Position { request: RequestId, position: u32 },
 
+    /// Somebody who is here was shown as gone.
+    #[error("{person} is here, and {watcher} was told that they are gone")]
+    FalselyGone { person: UserId, watcher: UserId },
+    /// Somebody who is gone was never shown as gone.
+    #[error("{person} is gone, and {watcher} was never told")]
+    StillShown { person: UserId, watcher: UserId },
+    /// Somebody who is gone was shown as gone too late.
+    #[error("{person} is gone, and {watcher} was told after {after_ms} ms")]
+    ShownLate { person: UserId, watcher: UserId, after_ms: u128 },
+
     /// A command that never got its reply on a live connection.
     #[error("{count} commands never got a reply")]
     Unanswered { count: usize },
@@ -144,6 +156,9 @@ impl Fault {
             Self::NotTold { .. } => "not_told",
             Self::ClosedUnclaimed { .. } => "closed_unclaimed",
             Self::Position { .. } => "position",
+            Self::FalselyGone { .. } => "falsely_gone",
+            Self::StillShown { .. } => "still_shown",
+            Self::ShownLate { .. } => "shown_late",
             Self::Unanswered { .. } => "unanswered",
             Self::TwoConversations => "two_conversations",
             Self::Unreadable(_) => "unreadable",

@@ -4,11 +4,12 @@
 pub(crate) mod chat;
 pub(crate) mod fanout;
 pub(crate) mod idle;
+pub(crate) mod presence;
 pub(crate) mod support;
 
 use crate::arrivals::Arrivals;
 use crate::life;
-use crate::person::{CallError, Hook, Person};
+use crate::person::{CallError, Habits, Hook, Person};
 use crate::run::{Run, held};
 use crate::tokens::{Credentials, TokensError};
 use protocol::Format;
@@ -95,9 +96,21 @@ impl Crowd {
         credentials: Vec<Credentials>,
         encoding: Encoding,
     ) {
+        self.add_with(run, credentials, encoding, Habits::of);
+    }
+
+    /// The same; `habits` by index.
+    pub(crate) fn add_with(
+        &mut self,
+        run: &Arc<Run>,
+        credentials: Vec<Credentials>,
+        encoding: Encoding,
+        habits: impl Fn(usize) -> Habits,
+    ) {
         for credentials in credentials {
             let index = self.people.len();
-            self.people.push(Person::new(run, index, credentials, encoding.format(index)));
+            let format = encoding.format(index);
+            self.people.push(Person::new(run, index, credentials, format, habits(index)));
         }
     }
 
