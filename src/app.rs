@@ -34,6 +34,17 @@ pub enum StartError {
     /// The data folder.
     #[error(transparent)]
     Store(#[from] crate::engine::sqlite::OpenError),
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] crate::engine::cql::OpenError),
+    /// The file with the password of the cluster.
+    #[error("cql.password_file {}: {cause}", path.display())]
+    Password {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why it can't be read.
+        cause: std::io::Error,
+    },
     /// The master key.
     #[error(transparent)]
     MasterKey(#[from] crate::auth::MasterKeyError),
@@ -63,7 +74,7 @@ pub struct Core {
 }
 
 impl Core {
-    /// Opens the data folder that the settings name.
+    /// Opens the store that the settings name.
     pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
         let (bus, from_bus) = LocalBus::new();
         let bus: Arc<dyn Bus> = Arc::new(bus);

@@ -22,6 +22,7 @@ mod groups;
 mod http;
 mod hub;
 mod keys;
+mod laws;
 mod log;
 mod logins;
 mod outbox;
