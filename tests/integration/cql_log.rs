@@ -525,13 +525,14 @@ async fn a_redaction_reaches_an_older_bucket() {
 
 /// A node that stands still between a round and the redactions it left.
 async fn crash(cluster: &Cluster, number: u128, seq: Seq, text: &str) {
+    let other = cluster.node().await;
+    let head = async || other.engine.log.heads(vec![topic(1)]).await.unwrap()[0].seq;
+    let before = head().await;
     let parts = Parts { bus: Some(Arc::new(Stuck { topic: topic(1) })), ..Parts::default() };
     let node = cluster.node_with(parts).await;
     let append = append(&node.engine, topic(1), key(number), Rule::redacts(number, seq, text));
     let round = async {
-        let other = cluster.node().await;
-        let before = other.engine.log.heads(vec![topic(1)]).await.unwrap()[0].seq;
-        while other.engine.log.heads(vec![topic(1)]).await.unwrap()[0].seq == before {
+        while head().await == before {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
