@@ -61,6 +61,11 @@ pub const BATCH_BYTES_MAX: usize = 512 * 1_024;
 /// What a column holds; `None` is null.
 pub type Cell = Option<CqlValue>;
 
+/// A `bigint`.
+pub const fn bigint(value: i64) -> Cell {
+    Some(CqlValue::BigInt(value))
+}
+
 /// A statement of a batch: its text, and the values of its marks.
 pub type Part<'a> = (&'a str, Vec<Cell>);
 
@@ -212,7 +217,7 @@ impl Cql {
             return Ok(statement.clone());
         }
         let prepared = self.session.prepare(text).await;
-        let mut statement = prepared.map_err(|error| self.told(Failure::of_prepare(&error)))?;
+        let mut statement = prepared.map_err(|error| self.told(&Failure::of_prepare(&error)))?;
         statement.set_page_size(PAGE_ROWS);
         if self.statements.len() < STATEMENTS_MAX {
             self.statements.insert(text.to_owned(), statement.clone());
@@ -264,7 +269,7 @@ impl Cql {
             let room = self.room().await?;
             let page = self.session.execute_single_page(statement, &values, at).await;
             drop(room);
-            let (page, next) = page.map_err(|error| self.told(Failure::of(&error)))?;
+            let (page, next) = page.map_err(|error| self.told(&Failure::of(&error)))?;
             pages += 1;
             for row in rows_of(page)? {
                 if found.len() == limit {
@@ -297,7 +302,7 @@ impl Cql {
             };
             tries += 1;
             if tries == WRITE_TRIES_MAX || failure.is_ours() {
-                return Err(self.told(failure));
+                return Err(self.told(&failure));
             }
             let pause = WRITE_BACKOFF_MS << (tries - 1);
             tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -332,7 +337,7 @@ impl Cql {
                 outcome(answer)
             }
             Err(error) => match Failure::of(&error) {
-                failure if failure.is_ours() => Err(self.told(failure)),
+                failure if failure.is_ours() => Err(self.told(&failure)),
                 failure => Ok(self.unknown(failure.cause)),
             },
         }
@@ -348,7 +353,7 @@ impl Cql {
     }
 
     /// What a failure is to a caller.
-    fn told(&self, failure: Failure) -> protocol::Error {
+    fn told(&self, failure: &Failure) -> protocol::Error {
         if failure.is_ours() {
             return internal(&failure.cause);
         }

@@ -5,7 +5,7 @@ mod scan;
 pub use scan::{LOOK_BACK_MS, MINUTES_A_SCAN_MAX, NEAR_MINUTES, RECENT_MS, ROUND_MINUTES};
 
 use super::{BUCKET_MS, Timer, Timers};
-use crate::engine::cql::{Cell, Cql};
+use crate::engine::cql::{Cell, Cql, bigint};
 use crate::error::Result;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -43,14 +43,10 @@ struct State {
     trailed_at: Option<Instant>,
 }
 
-fn number(value: i64) -> Cell {
-    Some(CqlValue::BigInt(value))
-}
-
 fn key(timer: &Timer) -> Vec<Cell> {
     vec![
-        number(timer.bucket()),
-        number(timer.due_at),
+        bigint(timer.bucket()),
+        bigint(timer.due_at),
         Some(CqlValue::Text(timer.kind.clone())),
         Some(CqlValue::Blob(timer.subject.clone())),
     ]
@@ -121,7 +117,7 @@ impl CqlTimers {
         due.truncate(limit as usize);
         if let Some(mark) = mark.filter(|_| due.len() < limit as usize) {
             let first = due.first().map_or(mark, |timer| mark.min(timer.bucket()));
-            self.engine.write(RAISE_MARK, vec![number(first), number(first)]).await?;
+            self.engine.write(RAISE_MARK, vec![bigint(first), bigint(first)]).await?;
         }
         Ok(due)
     }
@@ -150,7 +146,7 @@ impl CqlTimers {
         limit: u32,
     ) -> Result<Vec<Timer>> {
         let rows = i32::try_from(limit.max(1)).unwrap_or(i32::MAX);
-        let values = vec![number(minute), number(from), number(until), Some(CqlValue::Int(rows))];
+        let values = vec![bigint(minute), bigint(from), bigint(until), Some(CqlValue::Int(rows))];
         let found = self.engine.rows(DUE, values, limit as usize).await?;
         let timer = |row: scylla::value::Row| {
             let mut cells = row.columns.into_iter();

@@ -327,9 +327,9 @@ async fn a_topic_runs_over_its_buckets() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_fill_buckets_together() {
-    let Some(cluster) = Cluster::new(SMALL).await else { return };
+    let Some(cluster) = Cluster::new(40).await else { return };
     let nodes = [cluster.node().await, cluster.node().await, cluster.node().await];
-    // Each key goes to two of three nodes, at the same time.
+    // Each key goes to two of three nodes, at the same time; both find it in these two buckets.
     let appends = (0..60_usize).flat_map(|n| {
         let nodes = &nodes;
         [n, n + 1]

@@ -167,7 +167,7 @@ async fn law_4_a_range_without_rows_says_no_version() {
     let Some(node) = Node::start("law4").await else { return };
     node.commit(0, nothing()).await.unwrap();
     let range =
-        format!("SELECT version FROM test_boxes WHERE box_id = {} AND kind = 'label'", id());
+        format!("SELECT version, kind FROM test_boxes WHERE box_id = {} AND kind = 'label'", id());
     assert!(node.rows(&range).await.is_empty(), "taken for an answer, that is version 0");
     assert_eq!(node.load().await, (1, vec![]));
     assert!(matches!(node.commit(0, nothing()).await, Err(CommitError::Conflict)));

@@ -71,7 +71,7 @@ fn tls(tls: &Tls) -> Result<TlsContext, OpenError> {
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, OpenError> {
     let read = CertificateDer::pem_file_iter(path)
-        .and_then(|found| found.collect::<Result<Vec<_>, _>>())
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|cause| wrong(path, &cause))?;
     if read.is_empty() {
         return Err(wrong(path, &"it holds no certificate"));

@@ -212,16 +212,24 @@ mod tests {
 
     #[test]
     fn another_key_or_type_is_refused() {
-        let changes: [(&str, fn(&mut Present)); 5] = [
-            ("a", |column| column.holds = "text".to_owned()),
-            ("b", |column| column.position = 0),
-            ("item", |column| column.order = "desc".to_owned()),
-            ("version", |column| column.kind = "regular".to_owned()),
-            ("body", |column| column.holds = "text".to_owned()),
+        let changes = [
+            ("a", "partition_key", 0, "text", "none"),
+            ("b", "partition_key", 0, "int", "none"),
+            ("item", "clustering", 1, "uuid", "desc"),
+            ("version", "regular", -1, "bigint", "none"),
+            ("body", "regular", -1, "text", "none"),
         ];
-        for (name, change) in changes {
+        for (name, kind, position, holds, order) in changes {
             let mut present = present();
-            change(present.iter_mut().find(|column| column.column == name).unwrap());
+            let column = present.iter_mut().find(|column| column.column == name).unwrap();
+            *column = Present {
+                table: "boxes".to_owned(),
+                column: name.to_owned(),
+                kind: kind.to_owned(),
+                position,
+                holds: holds.to_owned(),
+                order: order.to_owned(),
+            };
             let error = missing("k", &schema(TABLE), &present).unwrap_err();
             assert!(matches!(error, OpenError::Differs { column, .. } if column == name));
         }

@@ -62,7 +62,7 @@ struct Tries {
 /// What a try came to.
 enum Try {
     /// The round was written, or there was none to write. The timer of what it left.
-    Done(Plan, Option<Timer>),
+    Done(Box<Plan>, Option<Timer>),
     /// More is known now.
     Again,
 }
@@ -100,7 +100,7 @@ impl Writer {
                 Ok(Try::Again) => {}
                 Ok(Try::Done(plan, timer)) => {
                     let left = waiting.split_off(plan.fates.len());
-                    self.announce(topic, plan, waiting, timer).await;
+                    self.announce(topic, *plan, waiting, timer).await;
                     return left;
                 }
                 Err(error) => {
@@ -150,7 +150,7 @@ impl Writer {
             }
         }
         if plan.events.is_empty() {
-            return Ok(Try::Done(plan, None));
+            return Ok(Try::Done(Box::new(plan), None));
         }
         self.write(topic, plan, tries).await
     }
@@ -298,7 +298,7 @@ impl Writer {
         metrics::counter!("sanctuary_log_rounds_total").increment(1);
         metrics::counter!("sanctuary_log_appends_total").increment(plan.events.len() as u64);
         self.ends.set(topic, Known { head: plan.end.clone(), settled: true });
-        Ok(Try::Done(plan, timer))
+        Ok(Try::Done(Box::new(plan), timer))
     }
 
     /// Learns of a round whose answer was lost whether it happened; one that did not, and still

@@ -14,8 +14,8 @@ use protocol::{Error, Millis, Seq};
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What the bodies of one round may weigh together, redactions included: Cassandra refuses
-/// batches over 50 KiB by default. A single append may weigh more.
+/// What the bodies of one round may weigh together, redactions included, so that those who wait
+/// for the next one need not wait long. A single append may weigh more.
 pub const ROUND_BODY_BYTES_MAX: usize = 32 * 1024;
 /// Older events that one round replaces. A single append is bound by
 /// [`crate::log::REDACTIONS_MAX`].

@@ -80,19 +80,23 @@ pub(super) struct Rows {
     add_nonce: String,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a cell may be null")]
 fn text(topic: Topic) -> Cell {
     Some(CqlValue::Text(topic.to_string()))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a cell may be null")]
 fn int(bucket: Bucket) -> Cell {
     Some(CqlValue::Int(bucket))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a cell may be null")]
 fn big(number: u64) -> Cell {
     // CQL's integers are signed; no topic gets that long.
     Some(CqlValue::BigInt(i64::try_from(number).unwrap_or(i64::MAX)))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a cell may be null")]
 fn blob(bytes: &[u8]) -> Cell {
     Some(CqlValue::Blob(bytes.to_vec()))
 }

@@ -3,7 +3,7 @@
 use super::item::item;
 use super::text::TableText;
 use super::{NONCE, NONCES_KEPT_MIN, version_in};
-use crate::engine::cql::{BATCH_BYTES_MAX, Cell, Cql, Outcome, Part};
+use crate::engine::cql::{BATCH_BYTES_MAX, Cell, Cql, Outcome, Part, bigint};
 use crate::error::{Result, internal, unavailable};
 use crate::id;
 use crate::store::shape::check_batch;
@@ -127,6 +127,7 @@ impl<'a> Commit<'a> {
         };
         let bound_key = |kind, item| TableText::bound(&shape.key, &row_key(kind, item));
 
+        let number = |version: Version| bigint(i64::try_from(version).unwrap_or(i64::MAX));
         let mut set = vec![number(version)];
         set.extend(key.iter().cloned());
         set.push(if expected == 0 { None } else { number(expected) });
@@ -151,7 +152,7 @@ impl<'a> Commit<'a> {
         parts.push((&table.nonce, nonce.clone()));
         // Now and then those go of whose commits nobody asks any more. All before the oldest that
         // is kept: one mark in the partition, however many there were.
-        if version % NONCES_KEPT_MIN == 0 {
+        if version.is_multiple_of(NONCES_KEPT_MIN) {
             let kept_from = version.saturating_sub(NONCES_KEPT_MIN);
             parts.push((&table.clear, bound_key(NONCE, item(kept_from, 0))));
         }
@@ -161,10 +162,6 @@ impl<'a> Commit<'a> {
         }
         Ok(Self { parts, key, nonce })
     }
-}
-
-fn number(version: Version) -> Cell {
-    Some(CqlValue::BigInt(i64::try_from(version).unwrap_or(i64::MAX)))
 }
 
 /// What values take, roughly.

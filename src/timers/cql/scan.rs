@@ -104,16 +104,11 @@ impl Scan {
 
     /// What was found: when the first row of the span was due.
     pub(super) fn found(&mut self, span: Span, first: Option<Millis>) {
-        match first {
-            Some(first) => {
-                self.left.insert(span.minute, first);
-            }
-            None => {
-                let covered = |first: &Millis| *first >= span.from;
-                if self.left.get(&span.minute).is_some_and(covered) {
-                    self.left.remove(&span.minute);
-                }
-            }
+        let covered = |first: &Millis| *first >= span.from;
+        if let Some(first) = first {
+            self.left.insert(span.minute, first);
+        } else if self.left.get(&span.minute).is_some_and(covered) {
+            self.left.remove(&span.minute);
         }
     }
 }
