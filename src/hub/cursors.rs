@@ -495,7 +495,7 @@ mod tests {
         let page = wanted(&mut cursors);
         assert_eq!(span(page), (12, 13));
         assert!(cursors.caught(page, 13));
-        let far = 13 + REPAIR_EVENTS_MAX + 1;
+        let far = 13 + REPAIR_EVENTS_MAX + 2;
         assert_eq!(cursors.missed(&missed(3, far), None), Verdict::Jump { from: 14, to: far });
         assert_eq!(cursors.offer(topic(1), far + 1, None), Verdict::Send);
     }
