@@ -477,6 +477,47 @@ mod tests {
         assert_eq!(span(wanted(&mut cursors)), (3, 10));
     }
 
+    fn missed(after: Seq, until: Seq) -> Missed {
+        Missed { topic: topic(1), after, until, since: 77, audience: Vec::new() }
+    }
+
+    #[test]
+    fn what_did_not_come_live_is_read_from_where_the_connection_stands() {
+        let mut cursors = Cursors::default();
+        cursors.offer(topic(1), 10, None);
+        assert_eq!(cursors.missed(&missed(3, 10), None), Verdict::Skip);
+        assert_eq!(cursors.next_wanted(), None, "it was sent");
+        assert_eq!(cursors.missed(&missed(3, 12), None), Verdict::Skip);
+        assert_eq!(cursors.missed(&missed(3, 13), None), Verdict::Skip);
+        let page = wanted(&mut cursors);
+        assert_eq!((span(page), page.since), ((10, 12), 0));
+        assert!(cursors.caught(page, 12));
+        let page = wanted(&mut cursors);
+        assert_eq!(span(page), (12, 13));
+        assert!(cursors.caught(page, 13));
+        let far = 13 + REPAIR_EVENTS_MAX + 2;
+        assert_eq!(cursors.missed(&missed(3, far), None), Verdict::Jump { from: 14, to: far });
+        assert_eq!(cursors.offer(topic(1), far + 1, None), Verdict::Send);
+    }
+
+    #[test]
+    fn a_topic_that_is_new_is_owed_what_is_new() {
+        let mut cursors = Cursors::default();
+        assert_eq!(cursors.missed(&missed(3, 5), None), Verdict::Skip);
+        assert_eq!(cursors.places().collect::<Vec<_>>(), [(topic(1), 5)]);
+        let page = wanted(&mut cursors);
+        assert_eq!((span(page), page.since), ((3, 5), 77));
+        assert_eq!(cursors.offer(topic(1), 6, None), Verdict::Skip);
+        assert!(cursors.caught(page, 5));
+        assert_eq!(span(wanted(&mut cursors)), (5, 6));
+        // Before the session is open, it is only noted.
+        let mut cursors = Cursors::default();
+        assert_eq!(cursors.missed(&missed(3, 5), Some(OPENING)), Verdict::Skip);
+        assert_eq!(cursors.next_wanted(), None);
+        cursors.release(OPENING);
+        assert_eq!(span(wanted(&mut cursors)), (4, 5));
+    }
+
     #[test]
     fn topics_are_bounded() {
         let mut cursors = Cursors::default();

@@ -247,7 +247,7 @@ impl Peers {
         });
         metrics::gauge!("sanctuary_nodes").set(count(self.view.borrow().nodes.len()));
         let changed = self.clash.send_if_modified(|was| std::mem::replace(was, clash) != clash);
-        if changed && clash {
+        if changed && clash && was_known {
             tracing::error!(node = %self.name, "another process has this node's name");
         }
         clash
