@@ -49,6 +49,7 @@ const TOP_LEVEL: &[&str] = &[
     "Dockerfile",
     "LICENSE",
     "README.md",
+    "benches",
     "compose.yaml",
     "loadtest",
     "protocol",

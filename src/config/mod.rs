@@ -97,9 +97,10 @@ settings! {
     cql_nodes: Vec<String> = "cql_nodes", "";
     /// Keyspace of the CQL store.
     cql_keyspace: String = "cql_keyspace", "sanctuary";
-    /// Redis servers between nodes; they share the topics.
+    /// Redis servers between nodes, `redis://` or `rediss://user:password@host:port`; they share
+    /// the topics, all nodes name them in the same order.
     redis: Vec<String> = "redis", "";
-    /// Name of this node among others.
+    /// Name of this node among others; each has its own.
     node: String = "node", "local";
     /// File of the master key; `master.key` in the data folder where none is named.
     master_key_file: Option<PathBuf> = "master_key_file", "";

@@ -61,7 +61,7 @@ pub struct Repair {
 struct Pass {
     /// What happened before is not missing.
     since: Millis,
-    heads: DashMap<Topic, Seq>,
+    heads: DashMap<Topic, (Seq, Millis)>,
     /// The last seq before `since`, of topics in which some session has no place.
     starts: DashMap<Topic, Seq>,
 }
@@ -168,13 +168,14 @@ impl Repair {
         if !unread.is_empty() {
             let heads = self.log.heads(unread.clone()).await?;
             for (topic, head) in unread.into_iter().zip(heads) {
-                pass.heads.insert(topic, head.seq);
+                pass.heads.insert(topic, (head.seq, head.at));
             }
         }
         for (topic, last) in sent {
-            let head = pass.heads.get(&topic).map_or(0, |head| *head);
+            let (head, at) = pass.heads.get(&topic).map_or((0, 0), |head| *head);
             let after = match last {
                 Some(last) => last,
+                None if at < pass.since => head,
                 None => self.start(topic, head, pass).await?,
             };
             if head <= after {

@@ -207,12 +207,6 @@ async fn a_loss_is_repaired_by_the_net_of_each_minute() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_loss_is_repaired_by_the_next_event() {
-    is_repaired(async |world| {
-        // The next one of each topic comes behind a gap, which is read from the log.
-        world.a.bus().flush().await;
-        world.b.bus().compare_heads().await;
-    })
-    .await;
     let Some(world) = world().await else { return };
     let talk = world.conversation().await;
     let topic = Topic::Conversation(talk);
@@ -266,8 +260,9 @@ async fn a_device_that_comes_back_elsewhere_replaces_its_socket() {
     let first = a.resume(ben, device("phone", 2)).await.0;
     let mut second = b.resume(ben, device("phone", 3)).await.0;
     assert_eq!(first.closed().await, CloseCode::Replaced.number());
-    // An older attempt that comes late.
-    let late = a.resume(ben, device("phone", 1)).await.0;
+    // An older attempt that comes late; it may be closed before it is answered.
+    let mut late = Socket::connect(a.address).await;
+    late.send(Open { token: Some(ben.token.clone()), ..device("phone", 1) }).await;
     assert_eq!(late.closed().await, CloseCode::Replaced.number());
     second.call(Ping::default()).await.unwrap();
 }

@@ -211,12 +211,17 @@ impl Socket {
         Self { ws, heard: VecDeque::new(), id: 0 }
     }
 
-    /// A command and its reply; pushes before it are kept.
-    pub(crate) async fn call<C: Call>(&mut self, params: C) -> Result<C::Result, Error> {
+    /// A command whose reply is not waited for.
+    pub(crate) async fn send<C: Call>(&mut self, params: C) {
         self.id += 1;
         let frame = CommandFrame { id: self.id, command: params.command() };
         let text = String::from_utf8(Format::Json.encode(&frame)).unwrap();
         self.ws.send(Message::text(text)).await.unwrap();
+    }
+
+    /// A command and its reply; pushes before it are kept.
+    pub(crate) async fn call<C: Call>(&mut self, params: C) -> Result<C::Result, Error> {
+        self.send(params).await;
         let mut outcome = None;
         while outcome.is_none() {
             let text = self.message().await.unwrap_or_else(|code| panic!("closed: {code}"));

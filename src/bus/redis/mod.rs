@@ -135,7 +135,12 @@ impl RedisBus {
 
     /// Everything that others publish arrives here, as far as is known.
     pub fn is_whole(&self) -> bool {
-        self.redis.is_up() && self.ways.iter().all(|way| way.into.is_whole())
+        self.redis.is_up() && self.is_listening()
+    }
+
+    /// All channels are subscribed on every server.
+    pub fn is_listening(&self) -> bool {
+        self.ways.iter().all(|way| way.into.is_whole())
     }
 
     /// Resolves when that is so.
