@@ -3,14 +3,12 @@
 //!
 //! - Logins and registrations are rare: each asks a [`Counter`] that all nodes share, in one
 //!   round trip. Exact while Redis answers; else each node goes by its own limiter.
-//! - Commands are frequent: no command waits for Redis. Once a second a node [`tells`] the others
-//!   who used more than half of a rate, and they charge that to their own limiters.
+//! - Commands are frequent: no command waits for Redis. Once a second a node tells the others who
+//!   used more than half of a rate ([`exchange`]), and they charge that to their own limiters.
 //!
 //! How near: who goes by N nodes at once gets through, in the long run, at most N/2 times the
 //! rate (below half of it on each node nobody tells), and never less than the rate of one node.
 //! A burst counts on each node by itself until it is told of, a second later.
-//!
-//! [`tells`]: exchange
 
 use crate::limits::{Rates, Usage};
 use crate::redis::{Epoch, Peers, Redis, Shard};

@@ -34,7 +34,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use throttle::Throttle;
 
-/// Closes a person's sockets on this node: those of one login, or all.
+/// Closes a person's sockets on all nodes: those of one login, or all.
 pub type CloseSockets = Arc<dyn Fn(UserId, Option<LoginId>, CloseCode) + Send + Sync>;
 
 /// See the module.
