@@ -53,6 +53,17 @@ pub enum StartError {
     /// The data folder.
     #[error(transparent)]
     Store(#[from] crate::engine::sqlite::OpenError),
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] crate::engine::cql::OpenError),
+    /// The file with the password of the cluster.
+    #[error("cql.password_file {}: {cause}", path.display())]
+    Password {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why it can't be read.
+        cause: std::io::Error,
+    },
     /// The master key.
     #[error(transparent)]
     MasterKey(#[from] crate::auth::MasterKeyError),

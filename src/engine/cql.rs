@@ -13,19 +13,17 @@ mod connect;
 mod error;
 mod migrate;
 mod probe;
-mod replication;
 mod tables;
-mod time;
 
 pub use migrate::{CHANGE_TIMEOUT_MS, LOCK_AGAIN_MS, LOCK_TTL_S, LOCK_WAIT_MS};
 pub use probe::PROBE_INTERVAL_MS;
-pub use replication::{COPIES_MAX, Replication, UnknownReplication};
 
 use super::Faults;
 use super::faults::CommitFault;
 use super::health::Health;
 use super::schema::{Schema, SchemaError};
 use crate::clock::Clock;
+use crate::config::Replication;
 use crate::error::{Result, internal, unavailable};
 use dashmap::DashMap;
 use error::Failure;
@@ -338,6 +336,14 @@ impl Cql {
                 failure => Ok(self.unknown(failure.cause)),
             },
         }
+    }
+
+    /// The time, as a node of the cluster shows it.
+    pub async fn time(&self) -> Result<protocol::Millis> {
+        let text = "SELECT toUnixTimestamp(now()) FROM system.local";
+        let found = self.rows(text, vec![], 1).await?;
+        let time = found.first().and_then(|row| row.columns.first()?.as_ref()?.as_bigint());
+        time.ok_or_else(|| internal(&"the cluster does not say what time it is"))
     }
 
     /// What a failure is to a caller.

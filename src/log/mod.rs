@@ -192,8 +192,11 @@ pub trait Log: Send + Sync {
     fn heads(&self, topics: Vec<Topic>) -> BoxFuture<'_, Result<Vec<OwnedHead>>>;
 
     /// Finishes what a crash left between an append and its redactions: what a [`REDACT_TIMER`]
-    /// does with its subject. May be asked twice, or for nothing.
-    fn finish_redactions<'a>(&'a self, subject: &'a [u8]) -> BoxFuture<'a, Result<()>>;
+    /// does with its subject. May be asked twice, or for nothing. Where redactions are always
+    /// written with their append there is nothing to do.
+    fn finish_redactions<'a>(&'a self, _subject: &'a [u8]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// An event as the log keeps it: a MessagePack map `{event, data}`, the tail of a push.

@@ -86,9 +86,4 @@ impl Log for SqliteLog {
                 .await
         })
     }
-
-    /// Every redaction is in the transaction of its append.
-    fn finish_redactions<'a>(&'a self, _subject: &'a [u8]) -> BoxFuture<'a, Result<()>> {
-        Box::pin(std::future::ready(Ok(())))
-    }
 }

@@ -3,7 +3,7 @@
 //! A commit is one conditional batch of its partition: the version rises from the one that was
 //! read, or nothing happens. Each commit leaves a *nonce*, a row of its own for an hour. Where the
 //! outcome of a batch is not known, the version and the nonce are read after all that was decided,
-//! and say whether it happened; it is never sent again.
+//! and say whether it happened.
 
 mod commit;
 mod item;

@@ -36,7 +36,8 @@ pub(crate) struct Engine {
     pub(crate) health: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// Ends it cleanly.
     pub(crate) close: Box<dyn Fn() + Send + Sync>,
-    /// Whether it finds out what became of a commit whose result was lost.
+    /// Whether it finds out what became of a commit whose result was lost, and sends one that did
+    /// not happen again.
     pub(crate) finds_out: bool,
     /// Lets time pass by which rows end: this node's, or the server's.
     pub(crate) pass: Box<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
@@ -58,7 +59,8 @@ impl Engine {
 
 /// Breaking an engine while it runs.
 pub(crate) trait Breaks: Send + Sync {
-    /// The next `n` commits fail, and nothing of them happens.
+    /// The next `n` commits fail, and nothing of them happens. An engine that sends a commit again
+    /// gives up sooner or later.
     fn refuse_commits(&self, n: u32);
     /// The next `n` commits happen and are reported as failed.
     fn lose_commit_results(&self, n: u32);

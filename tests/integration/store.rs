@@ -352,9 +352,10 @@ async fn a_row_changes_once_in_a_commit(home: &dyn Home) {
 
 async fn a_failed_commit_changes_nothing(home: &dyn Home) {
     let engine = home.open().await;
-    engine.faults.refuse_commits(1);
+    engine.faults.refuse_commits(100);
     let failed = commit(&engine, 1, 0, writes(vec![row(1, vec![])])).await.unwrap_err();
     assert_eq!(code(failed), ErrorCode::Unavailable);
+    engine.faults.refuse_commits(0);
     assert!((engine.health)().is_err());
     let snapshot = load(&engine, 1).await;
     assert_eq!((snapshot.version, snapshot.rows.len()), (0, 0));

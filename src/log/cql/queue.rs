@@ -43,7 +43,9 @@ impl Queues {
     pub(super) async fn append(&self, append: Append) -> Result<Appended> {
         let (reply, result) = oneshot::channel();
         let queue = self.queue(append.topic);
-        queue.send(Waiting { append, reply }).await.map_err(|_| unavailable())?;
+        // Unconstrained: one whose budget of polls is spent would line up behind those after it.
+        let lined_up = tokio::task::unconstrained(queue.send(Waiting { append, reply })).await;
+        lined_up.map_err(|_| unavailable())?;
         drop(queue);
         result.await.unwrap_or_else(|_| Err(unavailable()))
     }

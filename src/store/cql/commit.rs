@@ -12,6 +12,10 @@ use scylla::value::CqlValue;
 use std::time::Duration;
 use uuid::Uuid;
 
+/// A batch of which the store was asked, and answered that it did not happen, is sent once more.
+/// It is the same batch: both expect the same version and leave the same nonce, so whichever is
+/// carried out first, and however late, the other is refused.
+const SENT_MAX: u32 = 2;
 /// Reads that are tried to find out about a commit.
 const FIND_OUT_TRIES_MAX: u32 = 4;
 /// Before the second of them; each pause is twice the one before.
@@ -49,18 +53,21 @@ pub(super) async fn run(
     let commit = Commit::new(table, partition, expected, batch)?;
     // Written first: whatever becomes of this node, somebody looks after what follows.
     crate::timers::set_on_cql(engine, &relay).await?;
-    match engine.conditional(commit.parts).await? {
-        Outcome::Applied => Ok(expected + 1),
-        Outcome::Refused(_) => Err(CommitError::Conflict),
-        Outcome::Unknown(_) => {
-            metrics::counter!("sanctuary_store_unknown_outcomes_total").increment(1);
-            match find_out(engine, table, &commit.key, &commit.nonce, expected).await? {
-                Finding::Happened => Ok(expected + 1),
-                Finding::Overtaken => Err(CommitError::Conflict),
-                Finding::NotYet => Err(CommitError::Failed(unavailable())),
-            }
+    for sent in 1..=SENT_MAX {
+        match engine.conditional(commit.parts.clone()).await? {
+            Outcome::Applied => return Ok(expected + 1),
+            Outcome::Refused(_) if sent == 1 => return Err(CommitError::Conflict),
+            // The one sent before may be what refuses this one.
+            Outcome::Refused(_) | Outcome::Unknown(_) => {}
+        }
+        metrics::counter!("sanctuary_store_unknown_outcomes_total").increment(1);
+        match find_out(engine, table, &commit.key, &commit.nonce, expected).await? {
+            Finding::Happened => return Ok(expected + 1),
+            Finding::Overtaken => return Err(CommitError::Conflict),
+            Finding::NotYet => {}
         }
     }
+    Err(CommitError::Failed(unavailable()))
 }
 
 /// Reads after all that was decided: the version, then the nonce. In this order: a commit that
