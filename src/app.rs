@@ -1,32 +1,52 @@
 //! The only place where parts are wired together.
 
 mod engine;
+mod network;
 
 pub use engine::Engine;
+pub use network::{Cluster, Network, Nodes};
 
 use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
-use crate::bus::{Bus, LocalBus, Message};
-use crate::clock::Clock;
-use crate::config::Settings;
+use crate::bus::{Bus, Message, Suspects};
+use crate::clock::{Clock, Following, NeverHeard, START_TIMEOUT_MS};
+use crate::config::{Settings, StoreKind};
 use crate::dispatch::{Dispatch, Features};
 use crate::features::accounts::{self, Accounts};
 use crate::features::conversations::Conversations;
 use crate::features::groups::Groups;
 use crate::features::support::Support;
-use crate::http::{self, Metrics};
+use crate::http::{self, Check, Metrics};
 use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
-use crate::presence::Presence;
+use crate::presence::{self, Presence, Registry};
+use crate::rates::{Counter, exchange};
 use crate::rights::Rights;
-use crate::session::Sessions;
+use crate::session::{Repair, Sessions};
 use crate::store::{Carry, Store};
-use crate::timers::{Driver, Fire};
+use crate::timers::{Driver, Fire, Others, Share};
 use crate::ws::{Edge, EdgeConfig, Server, TlsFiles};
+use protocol::Millis;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+
+/// Going down, what follows from the last commits and firings has so long to be done; what is
+/// not is left to the relay timers.
+pub const SETTLE_TIMEOUT_MS: u64 = 5_000;
+
+/// The clock that the settings ask for: a node among others takes the time that they share.
+pub fn clock(settings: &Settings) -> Clock {
+    if settings.store == StoreKind::Cql || !settings.redis.is_empty() {
+        Clock::shared()
+    } else {
+        Clock::system()
+    }
+}
+
+/// Between two looks after sessions because another process writes to the file.
+const FOREIGN_REST_MS: u64 = 10_000;
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +54,32 @@ pub enum StartError {
     /// The data folder.
     #[error(transparent)]
     Store(#[from] crate::engine::sqlite::OpenError),
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] crate::engine::cql::OpenError),
+    /// The file with the password of the cluster.
+    #[error("cql.password_file {}: {cause}", path.display())]
+    Password {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why it can't be read.
+        cause: std::io::Error,
+    },
     /// The master key.
     #[error(transparent)]
     MasterKey(#[from] crate::auth::MasterKeyError),
+    /// The servers between nodes.
+    #[error(transparent)]
+    Redis(#[from] crate::redis::OpenError),
+    /// Another node is in the way.
+    #[error(transparent)]
+    Node(#[from] crate::redis::JoinError),
     /// What is kept can't be read or written.
     #[error(transparent)]
     Records(#[from] protocol::Error),
+    /// Nobody says what time it is.
+    #[error(transparent)]
+    Clock(#[from] NeverHeard),
     /// The address, or the certificate.
     #[error("{listen}: {cause}")]
     Listen {
@@ -55,20 +95,58 @@ pub struct Core {
     engine: Engine,
     clock: Clock,
     hub: Arc<Hub>,
+    registry: Arc<dyn Registry>,
+    nodes: Option<Nodes>,
     store: Arc<Store>,
     authenticator: Arc<Authenticator>,
     accounts: Arc<Accounts>,
     features: Arc<Features>,
     from_bus: mpsc::Receiver<Message>,
+    /// Keeps the clock right, where it is a shared one.
+    following: Option<Following>,
+    share: Share,
+    cluster: Option<Cluster>,
 }
 
 impl Core {
-    /// Opens the data folder that the settings name.
+    /// Opens what the settings name, for a process beside the nodes: the command line.
     pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
-        let (bus, from_bus) = LocalBus::new();
-        let bus: Arc<dyn Bus> = Arc::new(bus);
+        Self::open_on(Network::publisher(settings, &clock)?, settings, clock).await
+    }
+
+    /// The same for a node.
+    pub async fn open_node(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
+        Self::open_on(Network::node(settings, &clock).await?, settings, clock).await
+    }
+
+    async fn open_on(
+        network: Network,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let Network { bus, from_bus, cluster } = network;
         let engine = Engine::open(settings, &clock, &bus).await?;
-        Self::over(engine, bus, from_bus, settings, clock).await
+        // Before anything asks what time it is.
+        let shards = cluster.iter().flat_map(Cluster::references);
+        let references = std::iter::once(engine.time.clone()).chain(shards).collect();
+        let limit = Duration::from_millis(START_TIMEOUT_MS);
+        let following = clock.follow(references, limit).await?;
+        let nodes = cluster.as_ref().and_then(|cluster| cluster.nodes(presence::Tempo::default()));
+        let mut core = Self::among(engine, bus, from_bus, nodes, settings, clock).await?;
+        core.following = following;
+        if settings.store == StoreKind::Cql {
+            core.share = Share::among(&settings.node, || Others::Unknown);
+        }
+        Ok(core.with_cluster(cluster))
+    }
+
+    /// With the other nodes, where the bus is that of Redis.
+    #[must_use]
+    pub fn with_cluster(mut self, cluster: Option<Cluster>) -> Self {
+        if let Some(share) = cluster.as_ref().and_then(Cluster::share) {
+            self.share = share;
+        }
+        Self { cluster, ..self }
     }
 
     /// Over an engine and a bus that are open.
@@ -79,10 +157,28 @@ impl Core {
         settings: &Settings,
         clock: Clock,
     ) -> Result<Self, StartError> {
+        Self::among(engine, bus, from_bus, None, settings, clock).await
+    }
+
+    /// The same, as one node of several.
+    pub async fn among(
+        engine: Engine,
+        bus: Arc<dyn Bus>,
+        from_bus: mpsc::Receiver<Message>,
+        nodes: Option<Nodes>,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
         let rows = Arc::clone(&engine.rows);
         let store = Store::new(rows, Arc::clone(&log), Arc::clone(&timers), clock.clone());
         let hub = Hub::new(Arc::clone(&log), Arc::clone(&bus), settings.connections_per_person());
+        let registry: Arc<dyn Registry> = match nodes.clone() {
+            None => presence::Local::new(Arc::clone(&hub), clock.clone()),
+            Some(Nodes { redis, peers, presence }) => {
+                presence::Redis::start(redis, peers, Arc::clone(&hub), clock.clone(), presence)
+            }
+        };
 
         let master = MasterKey::open(&settings.master_key_path())?;
         let keys = KeyRing::open(Arc::clone(&store), &master, clock.clone()).await?;
@@ -96,6 +192,7 @@ impl Core {
             close: Arc::new(move |user, login, code| closer.close_user(user, login, code)),
             clock: clock.clone(),
             settings: settings.into(),
+            counter: nodes.as_ref().map(|nodes| Counter::new(Arc::clone(&nodes.redis))),
         });
         let authenticator = Authenticator::new(tokens, accounts.clone());
         let groups = Groups::new(
@@ -116,7 +213,7 @@ impl Core {
             Arc::clone(&store),
             Arc::clone(&timers),
             Arc::clone(&bus),
-            Arc::clone(&hub),
+            Arc::clone(&registry),
             Arc::clone(&conversations),
             clock.clone(),
         );
@@ -126,10 +223,25 @@ impl Core {
             conversations,
             support,
             store: Arc::clone(&store),
+            log,
         });
         store.carry_with(Arc::clone(&features) as Arc<dyn Carry>);
         hub.rights_with(Arc::clone(&features) as Arc<dyn Rights>);
-        Ok(Self { engine, clock, hub, store, authenticator, accounts, features, from_bus })
+        Ok(Self {
+            engine,
+            clock,
+            hub,
+            registry,
+            nodes,
+            store,
+            authenticator,
+            accounts,
+            features,
+            from_bus,
+            following: None,
+            share: Share::default(),
+            cluster: None,
+        })
     }
 
     /// Who people are.
@@ -137,28 +249,33 @@ impl Core {
         &self.accounts
     }
 
-    /// Writes what waits and closes the file.
+    /// Writes and sends what waits, and closes the file.
     pub async fn close(self) {
         (self.engine.close)().await;
+        if let Some(cluster) = &self.cluster {
+            cluster.close().await;
+        }
     }
 }
 
 /// A server that listens.
 pub struct App {
     engine: Engine,
+    store: Arc<Store>,
     features: Arc<Features>,
     dispatch: Dispatch,
     timers: Arc<Driver>,
     presence: Arc<Presence>,
     server: Arc<Server>,
     drain_window: Duration,
+    cluster: Option<Cluster>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl App {
     /// Opens the data folder and listens.
     pub async fn start(settings: &Settings, metrics: Metrics) -> Result<Self, StartError> {
-        let core = Core::open(settings, Clock::system()).await?;
+        let core = Core::open_node(settings, clock(settings)).await?;
         Self::listen(core, settings, metrics, EdgeConfig::default()).await
     }
 
@@ -169,12 +286,21 @@ impl App {
         metrics: Metrics,
         edge: EdgeConfig,
     ) -> Result<Self, StartError> {
-        let Core { engine, clock, hub, store, authenticator, features, .. } = core;
+        let Core { engine, clock, hub, registry, nodes, store, authenticator, features, .. } = core;
+        let mut cluster = core.cluster;
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
-        let presence = Presence::new(Arc::clone(&hub), store, clock.clone());
+        let presence = Presence::new(registry, Arc::clone(&store), clock.clone());
+        let repair = Arc::new(Repair {
+            hub: Arc::clone(&hub),
+            log: Arc::clone(&log),
+            rights: Arc::clone(&features) as Arc<dyn Rights>,
+            authenticator: Arc::clone(&authenticator),
+            conversations: Arc::clone(&features.conversations),
+            clock: clock.clone(),
+        });
         let sessions = Sessions {
             hub: Arc::clone(&hub),
-            log,
+            log: Arc::clone(&log),
             rights: Arc::clone(&features) as Arc<dyn Rights>,
             authenticator: Arc::clone(&authenticator),
             presence: Arc::clone(&presence),
@@ -186,11 +312,13 @@ impl App {
             allowed(settings.commands_per_person_per_s),
             allowed(settings.writes_per_person_per_s),
         );
-        let dispatch = Dispatch::new(sessions, Arc::clone(&features), rates);
-        let driver = Driver::new(timers, Arc::clone(&features) as Arc<dyn Fire>, clock.clone());
+        let rates = Arc::new(if nodes.is_some() { rates.tallied() } else { rates });
+        let dispatch = Dispatch::new(sessions, Arc::clone(&features), Arc::clone(&rates));
+        let fire = Arc::clone(&features) as Arc<dyn Fire>;
+        let driver = Driver::sharing(timers, fire, clock.clone(), core.share);
 
         let config = EdgeConfig { origins: settings.allowed_origins.clone(), ..edge };
-        let edge = Edge::new(Arc::clone(&hub), Arc::new(dispatch.clone()), clock, config);
+        let edge = Edge::new(Arc::clone(&hub), Arc::new(dispatch.clone()), clock.clone(), config);
         let tls = settings.tls_cert.clone().zip(settings.tls_key.clone());
         let tls = tls.map(|(cert, key)| TlsFiles { cert, key });
         let server = Server::bind(settings.listen, tls, Arc::clone(&edge))
@@ -202,7 +330,10 @@ impl App {
                 http::commands::routes(dispatch.clone()),
             ],
             authenticator,
-            checks: vec![engine.check.clone()],
+            checks: [engine.check.clone(), drain_check(&edge), clock_check(clock)]
+                .into_iter()
+                .chain(cluster.iter().flat_map(Cluster::checks))
+                .collect(),
             metrics,
         });
 
@@ -211,24 +342,40 @@ impl App {
             tokio::spawn(Arc::clone(&driver).run()),
             tokio::spawn(Arc::clone(&presence).run()),
         ];
+        if let Some(Nodes { redis, peers, .. }) = nodes {
+            tasks.push(tokio::spawn(exchange(redis, peers, rates)));
+        }
+        tasks.extend(core.following.map(|following| tokio::spawn(following.run())));
+        if let Some(cluster) = &mut cluster {
+            tasks.extend(cluster.start(&log));
+            let (bus, suspects) = (Arc::clone(&cluster.bus), Arc::clone(cluster.suspects()));
+            tasks.push(tokio::spawn(repair.run(suspects, move || !bus.is_whole())));
+        } else if let Some(foreign) = engine.foreign.clone() {
+            let suspects = Arc::new(Suspects::default());
+            tasks.push(tokio::spawn(watch_file(foreign, Arc::clone(&suspects))));
+            tasks.push(tokio::spawn(repair.run(suspects, || false)));
+        }
         features.support.start().await?;
+        tasks.push(tokio::spawn(Arc::clone(&features.support).run()));
         let serving = Arc::clone(&server);
         tasks.push(tokio::spawn(async move { serving.serve(router).await }));
         let drain_window = Duration::from_millis(settings.drain_window_ms);
         Ok(Self {
             engine,
+            store,
             features,
             dispatch,
             timers: driver,
             presence,
             server,
             drain_window,
+            cluster,
             tasks,
         })
     }
 
     /// Where it listens.
-    pub fn address(&self) -> std::io::Result<SocketAddr> {
+    pub fn address(&self) -> SocketAddr {
         self.server.local_addr()
     }
 
@@ -252,12 +399,57 @@ impl App {
         &self.presence
     }
 
-    /// Sends everybody away kindly, writes what waits and closes the file.
+    /// The other nodes, for tests.
+    pub fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_ref()
+    }
+
+    /// Sends everybody away kindly, finishes what was begun, writes and sends what waits and
+    /// closes the store.
     pub async fn drain(self) {
         self.server.drain(self.drain_window).await;
         for task in &self.tasks {
             task.abort();
         }
+        let settled = async {
+            // In this order: each may still begin something of the next.
+            self.dispatch.settled().await;
+            self.timers.settled().await;
+            self.store.settled().await;
+        };
+        if tokio::time::timeout(Duration::from_millis(SETTLE_TIMEOUT_MS), settled).await.is_err() {
+            tracing::warn!("something that was begun is left to other nodes, or to the next start");
+        }
+        // What the engine still carries out is published, so the goodbye comes last.
         (self.engine.close)().await;
+        if let Some(cluster) = &self.cluster {
+            cluster.close().await;
+        }
     }
+}
+
+/// Another process wrote to the file: it may have appended, and revoked, without a word.
+async fn watch_file(mut foreign: watch::Receiver<u64>, suspects: Arc<Suspects>) {
+    while foreign.changed().await.is_ok() {
+        // Who has no place in a topic hears nothing of before: what others write beside a
+        // server are roles and logins.
+        suspects.raise(Millis::MAX / 2, "file");
+        tokio::time::sleep(Duration::from_millis(FOREIGN_REST_MS)).await;
+    }
+}
+
+/// A node that goes down takes nobody in.
+fn drain_check(edge: &Arc<Edge>) -> Check {
+    let edge = Arc::clone(edge);
+    Check::new("drain", move || {
+        let going = edge.is_draining();
+        std::future::ready(if going { Err("this node is going down".to_owned()) } else { Ok(()) })
+    })
+}
+
+/// A node whose clock is in doubt fires no timers, and serves people all the same.
+fn clock_check(clock: Clock) -> Check {
+    Check::degrading("clock", move || {
+        std::future::ready(clock.doubt().map_or(Ok(()), |doubt| Err(doubt.to_string())))
+    })
 }

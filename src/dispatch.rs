@@ -10,9 +10,10 @@ use crate::features::groups::{self, Groups};
 use crate::features::support::{self, Support};
 use crate::hub::Link;
 use crate::limits::Rates;
+use crate::log::{Log, REDACT_TIMER};
 use crate::rights::{Rights, Visible};
 use crate::session::Sessions;
-use crate::store::{Carry, OutKey, Partition, RELAY_TIMER, Store};
+use crate::store::{Carry, OutKey, RELAY_TIMER, Store};
 use crate::timers::{Fire, Timer};
 use crate::ws::Commands;
 use futures_util::future::BoxFuture;
@@ -20,6 +21,7 @@ use protocol::close::CloseCode;
 use protocol::{Answer, Command, Error, ErrorCode, Format, Millis, Topic};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Who answers what. Cheap to clone.
 #[derive(Clone)]
@@ -28,7 +30,9 @@ pub struct Dispatch(Arc<Table>);
 struct Table {
     sessions: Sessions,
     features: Arc<Features>,
-    rates: Rates,
+    rates: Arc<Rates>,
+    /// Each connection whose end is being told holds a receiver.
+    ending: watch::Sender<()>,
 }
 
 /// The features, in the order in which they may call one another.
@@ -38,6 +42,7 @@ pub struct Features {
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) support: Arc<Support>,
     pub(crate) store: Arc<Store>,
+    pub(crate) log: Arc<dyn Log>,
 }
 
 impl Commands for Dispatch {
@@ -65,7 +70,11 @@ impl Commands for Dispatch {
     fn closed(&self, link: &Arc<Link>, goodbye: bool) {
         if link.session().is_some() {
             let (table, link) = (Arc::clone(&self.0), Arc::clone(link));
-            tokio::spawn(async move { table.sessions.closed(&link, goodbye).await });
+            let ending = self.0.ending.subscribe();
+            tokio::spawn(async move {
+                table.sessions.closed(&link, goodbye).await;
+                drop(ending);
+            });
         }
     }
 }
@@ -81,8 +90,13 @@ fn no_connection() -> Error {
 
 impl Dispatch {
     /// The table of all parts.
-    pub fn new(sessions: Sessions, features: Arc<Features>, rates: Rates) -> Self {
-        Self(Arc::new(Table { sessions, features, rates }))
+    pub fn new(sessions: Sessions, features: Arc<Features>, rates: Arc<Rates>) -> Self {
+        Self(Arc::new(Table { sessions, features, rates, ending: watch::Sender::new(()) }))
+    }
+
+    /// Resolves when the end of every connection that ended was told to whom it concerns.
+    pub async fn settled(&self) {
+        self.0.ending.closed().await;
     }
 
     /// A command over HTTP: the same, without a connection.
@@ -227,11 +241,9 @@ impl Fire for Features {
             match timer.kind.as_str() {
                 RELAY_TIMER => {
                     let schema = Schema::embedded().as_ref().map_err(|error| internal(error))?;
-                    match Partition::from_bytes(&timer.subject, schema) {
-                        Some(partition) => self.store.relay(partition).await,
-                        None => Err(internal(&"a relay timer names no partition")),
-                    }
+                    self.store.relay_of(timer, schema).await
                 }
+                REDACT_TIMER => self.log.finish_redactions(&timer.subject).await,
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,
                 other => Err(internal(&format_args!("no timer is named {other:?}"))),
             }

@@ -20,6 +20,8 @@ pub mod limits;
 pub mod log;
 pub mod presence;
 pub mod problem;
+pub mod rates;
+pub mod redis;
 pub mod rights;
 pub mod session;
 pub mod store;

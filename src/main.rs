@@ -1,8 +1,7 @@
 //! The `sanctuary` command: understands its words and calls the app.
 
-use sanctuary::app::{App, Core};
+use sanctuary::app::{self, App, Core};
 use sanctuary::cli::{self, CliError, Task};
-use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
 use sanctuary::demo;
 use sanctuary::http::Metrics;
@@ -34,7 +33,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(invocation.task, &invocation.settings)) {
+    let outcome = runtime.block_on(run(invocation.task, &invocation.settings));
+    // After a second signal nobody waits for what still runs.
+    runtime.shutdown_background();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sanctuary: {error}");
@@ -47,7 +49,7 @@ async fn run(task: Task, settings: &Settings) -> Result<(), Failure> {
     match task {
         Task::CheckConfig => say(&settings.describe()),
         Task::User(task) => {
-            let core = Core::open(settings, Clock::system()).await?;
+            let core = Core::open(settings, app::clock(settings)).await?;
             let answer = cli::user(task, core.accounts()).await;
             core.close().await;
             say(&answer?)
@@ -68,7 +70,7 @@ async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> {
     let mut interrupt = signal(SignalKind::interrupt())?;
 
     let app = App::start(settings, Metrics::install()?).await?;
-    let address = app.address()?;
+    let address = app.address();
     let scheme = if settings.tls_cert.is_some() { "https" } else { "http" };
     say(&format!("listening on {scheme}://{address}\n"))?;
     if with_demo {

@@ -41,6 +41,9 @@ pub struct State {
     /// When they were last here; absent while they are, or where nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen_at: Option<Millis>,
+    /// The nodes can't say for sure just now; `status` is the last one known here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uncertain: bool,
 }
 
 /// `presence.watch`.

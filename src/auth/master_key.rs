@@ -76,9 +76,9 @@ impl MasterKey {
 /// together both get the first one's key.
 fn create(path: &Path) -> io::Result<()> {
     let key: [u8; KEY_BYTES] = crate::id::random().map_err(io::Error::other)?;
-    let draft = path.with_extension(format!("draft-{}", std::process::id()));
-    let mut file =
-        owner_only(OpenOptions::new().write(true).create(true).truncate(true)).open(&draft)?;
+    // Not by the process's id: in containers that share a folder each is number 1.
+    let draft = path.with_extension(format!("draft-{}", crate::id::fresh::<uuid::Uuid>()));
+    let mut file = owner_only(OpenOptions::new().write(true).create_new(true)).open(&draft)?;
     file.write_all(format!("{}\n", STANDARD.encode(key)).as_bytes())?;
     file.sync_all()?;
     let linked = fs::hard_link(&draft, path);

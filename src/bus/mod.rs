@@ -1,11 +1,25 @@
 //! How an event reaches the people who may see it, on every node. Live delivery is fast and
 //! *may* lose; the log never does, and every loss is noticed and repaired from it.
 //!
-//! One node has the [`local`] bus. The traits are shaped for Redis pub/sub beneath them.
+//! One node has the bus of [`LocalBus`]. Between nodes there is Redis: [`RedisBus`] publishes what
+//! this node appended, hears what the others did, and puts both in order by a [`Sequencer`]; what
+//! may have been lost, it calls [`Suspects`].
 
 mod local;
+mod redis;
+mod sequencer;
+mod suspects;
 
+pub use self::redis::{
+    BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, FULL_WAIT_MS, GATHER_MS, LINGER_MS, LISTENING_WAIT_MS,
+    QUEUE_BYTES_MAX, QUEUE_OUT_MAX, RedisBus, RedisDrain, SUBSCRIBE_BATCH,
+};
 pub use local::{LocalBus, QUEUE_MESSAGES_MAX};
+pub use sequencer::{
+    ACTIVE_MS, Gap, HELD_EVENTS_MAX, HELD_PER_TOPIC_MAX, HOLD_MS, NET_MS, Out, READ_EVENTS_MAX,
+    Sequencer, TOPICS_MAX,
+};
+pub use suspects::{CLOCK_MARGIN_MS, Suspects};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -24,6 +38,16 @@ pub enum Channel {
     Desk(DeskId),
 }
 
+impl std::fmt::Display for Channel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::User(id) => write!(f, "user:{id}"),
+            Self::Group(id) => write!(f, "group:{id}"),
+            Self::Desk(id) => write!(f, "desk:{id}"),
+        }
+    }
+}
+
 /// An event of a topic's log on its way to the people who may see it.
 #[derive(Debug, Clone)]
 pub struct Publication {
@@ -36,6 +60,22 @@ pub struct Publication {
     /// The event as the log keeps it: see [`crate::log::encode`].
     pub body: Bytes,
     /// Who hears of it.
+    pub audience: Vec<Channel>,
+}
+
+/// Events of a topic that were published and did not arrive here. Connections read them from the
+/// log, each as far as it may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missed {
+    /// The topic.
+    pub topic: Topic,
+    /// Everything up to here was delivered, …
+    pub after: Seq,
+    /// … and this is the last one that was not.
+    pub until: Seq,
+    /// A connection that has no place in the topic yet is owed nothing older than this.
+    pub since: Millis,
+    /// Who would have heard of them.
     pub audience: Vec<Channel>,
 }
 
@@ -53,7 +93,7 @@ pub struct Notice {
 }
 
 /// What may be lost on a full or slow connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Class {
     /// The newest replaces the older of its (topic, event, subject): positions, receipts.
     Coalescing,
@@ -110,6 +150,8 @@ impl Control {
 pub enum Message {
     /// An event.
     Event(Publication),
+    /// Events that are to be read from the log.
+    Missed(Missed),
     /// A signal.
     Notice(Notice),
     /// From the hub of another node.

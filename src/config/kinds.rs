@@ -1,8 +1,15 @@
 //! What a setting's value may be.
 
-use super::StoreKind;
+use super::{Replication, StoreKind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+/// The name of a keyspace (CQL's own limit).
+const KEYSPACE_BYTES_MAX: usize = 48;
+
+/// The name of a keyspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keyspace(pub String);
 
 /// A type of values. All of them have a text form: that is what files, the environment and
 /// flags give.
@@ -47,6 +54,34 @@ impl Kind for String {
 
     fn parse(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| text.to_owned())
+    }
+}
+
+impl Kind for Option<String> {
+    const ALLOWED: &'static str = "text";
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(String::parse(text))
+    }
+}
+
+impl Kind for Keyspace {
+    const ALLOWED: &'static str = "small letters, digits and `_`, at most 48";
+
+    fn parse(text: &str) -> Option<Self> {
+        let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let begins = text.starts_with(|c: char| c.is_ascii_lowercase());
+        let good = begins && text.len() <= KEYSPACE_BYTES_MAX && text.chars().all(known);
+        good.then(|| Self(text.to_owned()))
+    }
+}
+
+impl Kind for Replication {
+    const ALLOWED: &'static str =
+        "copies in each datacenter (`3`), `north:3,south:3`, or `SimpleStrategy:1`";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
     }
 }
 

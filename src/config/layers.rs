@@ -62,13 +62,13 @@ pub enum ConfigError {
         /// The other.
         other: &'static str,
     },
-    /// A word that a later version knows.
-    #[error("{key} = {word} is not in this version yet")]
-    NotBuilt {
-        /// The key.
-        key: &'static str,
-        /// The word.
-        word: &'static str,
+    /// A setting does not go without another.
+    #[error("{one} needs {other}")]
+    Needs {
+        /// The one.
+        one: &'static str,
+        /// The other.
+        other: &'static str,
     },
 }
 

@@ -8,8 +8,11 @@
 
 mod kinds;
 mod layers;
+mod replication;
 
+pub use kinds::Keyspace;
 pub use layers::{ConfigError, Sources};
+pub use replication::{COPIES_MAX, Replication, UnknownReplication};
 
 use kinds::Kind;
 use std::collections::BTreeMap;
@@ -89,17 +92,34 @@ macro_rules! settings {
 settings! {
     /// Address and port to serve on; port 0 takes a free one.
     listen: SocketAddr = "listen", "127.0.0.1:8080";
-    /// Folder of the embedded store and the master key.
+    /// Folder of the embedded store and the master key; with `store = cql` of the key only.
     data: PathBuf = "data", "./data";
     /// Where the data lives.
     store: StoreKind = "store", "embedded";
     /// Nodes of the CQL store, first contact.
     cql_nodes: Vec<String> = "cql_nodes", "";
-    /// Keyspace of the CQL store.
-    cql_keyspace: String = "cql_keyspace", "sanctuary";
-    /// Redis servers between nodes; they share the topics.
+    /// Keyspace of the CQL store; made if it is not there.
+    cql_keyspace: Keyspace = "cql_keyspace", "sanctuary";
+    /// Copies of a keyspace that is made.
+    cql_replication: Replication = "cql.replication", "3";
+    /// A keyspace that is made has tablets (ScyllaDB only, from 2025.4).
+    cql_tablets: bool = "cql.tablets", "off";
+    /// The datacenter whose nodes this server asks.
+    cql_datacenter: Option<String> = "cql.datacenter", "";
+    /// User of the CQL store; with `cql.password_file`.
+    cql_user: Option<String> = "cql.user", "";
+    /// File that holds the password of `cql.user`.
+    cql_password_file: Option<PathBuf> = "cql.password_file", "";
+    /// Certificates that sign those of the nodes, PEM; connections are encrypted then, and each node's certificate names its IP address.
+    cql_tls_ca: Option<PathBuf> = "cql.tls_ca", "";
+    /// Own certificate, PEM, where nodes ask for one; with `cql.tls_key`.
+    cql_tls_cert: Option<PathBuf> = "cql.tls_cert", "";
+    /// Own private key, PEM; with `cql.tls_cert`.
+    cql_tls_key: Option<PathBuf> = "cql.tls_key", "";
+    /// Redis servers between nodes, `redis://` or `rediss://user:password@host:port`; they share
+    /// the topics, all nodes name them in the same order.
     redis: Vec<String> = "redis", "";
-    /// Name of this node among others.
+    /// Name of this node among others; each has its own.
     node: String = "node", "local";
     /// File of the master key; `master.key` in the data folder where none is named.
     master_key_file: Option<PathBuf> = "master_key_file", "";
@@ -157,11 +177,30 @@ impl Settings {
     /// The settings in effect.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
         let settings = Self::read(sources)?;
-        if settings.tls_cert.is_some() != settings.tls_key.is_some() {
-            return Err(ConfigError::Together { one: "tls.cert", other: "tls.key" });
+        let pairs = [
+            ("tls.cert", settings.tls_cert.is_some(), "tls.key", settings.tls_key.is_some()),
+            (
+                "cql.user",
+                settings.cql_user.is_some(),
+                "cql.password_file",
+                settings.cql_password_file.is_some(),
+            ),
+            (
+                "cql.tls_cert",
+                settings.cql_tls_cert.is_some(),
+                "cql.tls_key",
+                settings.cql_tls_key.is_some(),
+            ),
+        ];
+        if let Some((one, _, other, _)) = pairs.into_iter().find(|(_, one, _, other)| one != other)
+        {
+            return Err(ConfigError::Together { one, other });
         }
-        if settings.store == StoreKind::Cql {
-            return Err(ConfigError::NotBuilt { key: "store", word: "cql" });
+        if settings.cql_tls_cert.is_some() && settings.cql_tls_ca.is_none() {
+            return Err(ConfigError::Needs { one: "cql.tls_cert", other: "cql.tls_ca" });
+        }
+        if settings.store == StoreKind::Cql && settings.cql_nodes.is_empty() {
+            return Err(ConfigError::Needs { one: "store = cql", other: "cql_nodes" });
         }
         Ok(settings)
     }

@@ -21,6 +21,9 @@ const FILES: &[(&str, &str)] = &[
     ("support.cql", include_str!("../../schema/support.cql")),
 ];
 
+/// The table of timers, which is a queue; its rows are known to `timers` only.
+pub(crate) const TIMERS: &str = "timers";
+
 /// How a table is written. Law 1 of the CQL engine: conditionally or not, never both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -7,14 +7,11 @@
 //! Does not know what it keeps: jobs are closures over a connection.
 
 mod error;
-mod faults;
-mod health;
 mod queue;
 mod readers;
 mod tables;
 mod writer;
 
-pub use faults::Faults;
 pub use queue::{GROUP_BULK_JOBS_MAX, GROUP_JOBS_MAX, QUEUE_BULK_JOBS_MAX};
 pub use readers::QUEUE_READS_MAX;
 pub use tables::{SWEEP_ROWS_MAX, TablesError};
@@ -23,10 +20,11 @@ pub use writer::{FOREIGN_LOOK_MS, SWEEP_AGAIN_MS, SWEEP_INTERVAL_MS};
 pub(crate) use queue::{Job, Lane};
 pub(crate) use tables::EXPIRES_AT;
 
+use super::Faults;
+use super::health::Health;
 use super::schema::{Schema, SchemaError};
 use crate::clock::Clock;
 use crate::error::{Result, unavailable};
-use health::Health;
 use queue::Queue;
 use readers::Readers;
 use rusqlite::Connection;

@@ -16,6 +16,8 @@ const CHECK_TIMEOUT_MS: u64 = 2_000;
 #[derive(Clone)]
 pub struct Check {
     name: &'static str,
+    /// While it is not well, nobody is refused.
+    degrades: bool,
     probe: Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>,
 }
 
@@ -26,7 +28,16 @@ impl Check {
         P: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
-        Self { name, probe: Arc::new(move || Box::pin(probe())) }
+        Self { name, degrades: false, probe: Arc::new(move || Box::pin(probe())) }
+    }
+
+    /// The same of a thing whose loss makes the node slower or less sure, not unready.
+    pub fn degrading<F, P>(name: &'static str, probe: P) -> Self
+    where
+        P: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        Self { degrades: true, ..Self::new(name, probe) }
     }
 }
 
@@ -40,6 +51,9 @@ struct Report {
 struct Line {
     name: &'static str,
     ok: bool,
+    /// Not well, and people are taken in all the same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    degraded: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     says: Option<String>,
 }
@@ -53,10 +67,11 @@ pub(super) async fn ready(checks: Arc<[Check]>) -> Response {
     let lines = checks.iter().map(|check| async move {
         let outcome = timeout(limit, (check.probe)()).await;
         let says = outcome.unwrap_or_else(|_| Err("no answer in time".to_owned())).err();
-        Line { name: check.name, ok: says.is_none(), says }
+        let ok = says.is_none();
+        Line { name: check.name, ok, degraded: check.degrades && !ok, says }
     });
     let checks = join_all(lines).await;
-    let ready = checks.iter().all(|line| line.ok);
+    let ready = checks.iter().all(|line| line.ok || line.degraded);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Report { ready, checks })).into_response()
 }

@@ -9,7 +9,8 @@
 //! Pure: no lock, no log, no queue.
 
 use super::Replay;
-use protocol::{Seq, Topic};
+use crate::bus::Missed;
+use protocol::{Millis, Seq, Topic};
 use std::collections::VecDeque;
 
 /// Topics of one connection; one more and it starts over with cursors of its own (4003).
@@ -42,6 +43,8 @@ pub(super) struct Wanted {
     pub(super) topic: Topic,
     pub(super) after: Seq,
     pub(super) until: Seq,
+    /// What is older was never owed.
+    pub(super) since: Millis,
     generation: u32,
 }
 
@@ -64,6 +67,8 @@ struct Catch {
     fresh: bool,
     /// Waits for a reply.
     held: Option<Owner>,
+    /// What is older is not owed; 0: everything is.
+    since: Millis,
     /// Tells a page that is on its way from a later life of the same topic.
     generation: u32,
 }
@@ -88,7 +93,15 @@ impl Cursors {
         let generation = self.generation;
         let catch = held.map(|owner| {
             let held = Some(owner);
-            Box::new(Catch { until: last, then: last, seen: 0, fresh: true, held, generation })
+            Box::new(Catch {
+                until: last,
+                then: last,
+                seen: 0,
+                fresh: true,
+                held,
+                since: 0,
+                generation,
+            })
         });
         self.tracks.insert(at, Track { topic, last, catch });
     }
@@ -128,6 +141,7 @@ impl Cursors {
                 seen: seq,
                 fresh: false,
                 held: None,
+                since: 0,
                 generation: next_generation,
             }));
             self.turns.push_back(topic);
@@ -136,6 +150,54 @@ impl Cursors {
         let from = track.last + 1;
         track.last = seq;
         if missing == 0 { Verdict::Send } else { Verdict::Jump { from, to: seq - 1 } }
+    }
+
+    /// Events up to `missed.until` were published and did not come live: they are owed. A topic
+    /// that is new here is owed what came after `missed.after` and since `missed.since`.
+    pub(super) fn missed(&mut self, missed: &Missed, held: Option<Owner>) -> Verdict {
+        let &Missed { topic, after, until, since, .. } = missed;
+        let is_new = self.find(topic).is_err();
+        let at = match self.find(topic) {
+            // The first that a session hears of may come before its reply.
+            Err(_) if held.is_some() => return self.offer(topic, until, held),
+            Err(_) if self.tracks.len() >= TOPICS_MAX => return Verdict::TooMany,
+            Err(at) => {
+                self.insert(at, topic, after.min(until), None);
+                at
+            }
+            Ok(at) => {
+                let known = self.tracks.get(at).map_or(0, |track| track.last);
+                let catches = self.tracks.get(at).is_some_and(|track| track.catch.is_some());
+                if catches || until.saturating_sub(known) > REPAIR_EVENTS_MAX {
+                    // Noted, or announced: the last one is read again where it is owed.
+                    return match self.offer(topic, until, held) {
+                        Verdict::Send => Verdict::Skip,
+                        Verdict::Jump { from, .. } => Verdict::Jump { from, to: until },
+                        verdict => verdict,
+                    };
+                }
+                at
+            }
+        };
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        let Some(track) = self.tracks.get_mut(at) else { return Verdict::Skip };
+        let since = if is_new { since } else { 0 };
+        if until > track.last {
+            let (then, seen, fresh) = (until, until, false);
+            let catch = Catch { until, then, seen, fresh, held: None, since, generation };
+            track.catch = Some(Box::new(catch));
+            self.turns.push_back(topic);
+        }
+        Verdict::Skip
+    }
+
+    /// The topics that have a place here, with what was sent or is owed of each.
+    pub(super) fn places(&self) -> impl Iterator<Item = (Topic, Seq)> + '_ {
+        self.tracks.iter().map(|track| {
+            let owed = track.catch.as_ref().map_or(0, |catch| catch.then.max(catch.seen));
+            (track.topic, track.last.max(owed))
+        })
     }
 
     /// Holds a topic that a command began to listen to, until its reply is queued.
@@ -164,7 +226,15 @@ impl Cursors {
         let after = replay.after.min(replay.then);
         let Some(track) = self.tracks.get_mut(at) else { return false };
         let mut catch = track.catch.take().unwrap_or_else(|| {
-            Box::new(Catch { until: 0, then: 0, seen: 0, fresh: false, held: None, generation })
+            Box::new(Catch {
+                until: 0,
+                then: 0,
+                seen: 0,
+                fresh: false,
+                held: None,
+                since: 0,
+                generation,
+            })
         });
         track.last = if catch.fresh { after } else { track.last.max(after) };
         let owed = if catch.fresh { 0 } else { catch.until };
@@ -247,6 +317,7 @@ impl Cursors {
                     topic,
                     after: track.last,
                     until: catch.until,
+                    since: catch.since,
                     generation: catch.generation,
                 });
             }

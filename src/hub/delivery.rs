@@ -39,7 +39,7 @@ fn wave_len(messages: &[Message]) -> usize {
     let fits = messages.iter().take_while(|message| {
         bytes += match message {
             Message::Event(publication) => publication.body.len(),
-            Message::Notice(_) | Message::Control(_) => 0,
+            Message::Missed(_) | Message::Notice(_) | Message::Control(_) => 0,
         };
         bytes <= WAVE_BYTES_MAX
     });
@@ -68,6 +68,12 @@ impl<'a> Wave<'a> {
                         self.events(std::mem::take(&mut events));
                     }
                     events.push(publication);
+                }
+                Message::Missed(missed) => {
+                    self.events(std::mem::take(&mut events));
+                    for channel in &missed.audience {
+                        self.each(*channel, |link| link.offer_missed(missed, *channel));
+                    }
                 }
                 Message::Notice(notice) => {
                     self.events(std::mem::take(&mut events));

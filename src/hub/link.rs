@@ -13,7 +13,7 @@ use super::pulse::{Due, Seen, Tempo};
 use super::signal;
 use super::state::State;
 use crate::auth::Caller;
-use crate::bus::{Channel, Class};
+use crate::bus::{Channel, Class, Missed};
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use protocol::close::CloseCode;
@@ -124,7 +124,7 @@ impl Link {
     }
 
     /// A number of this connection's own, for spreading things out.
-    pub(crate) fn lot(&self) -> u32 {
+    pub fn lot(&self) -> u32 {
         let (_, _, _, tail) = self.id.0.as_fields();
         let [.., a, b, c, d] = *tail;
         u32::from_be_bytes([a, b, c, d])
@@ -253,6 +253,30 @@ impl Link {
             let (frames, work) = inner.offer(run, self.format, tag);
             self.offered(frames, work)
         })
+    }
+
+    /// Events of a channel did not come live. The caller wakes the task.
+    pub(super) fn offer_missed(&self, missed: &Missed, channel: Channel) -> Offered {
+        self.change(|inner| {
+            let (frames, work) = inner.missed(missed, self.format, signal::tag(channel));
+            self.offered(frames, work)
+        })
+    }
+
+    /// The same for this connection alone.
+    pub fn missed(&self, missed: &Missed) {
+        self.change(|inner| inner.missed(missed, self.format, signal::tag_of_topic(missed.topic)));
+        self.task.wake();
+    }
+
+    /// The topics that have a place here, with the last seq that was sent or is owed of each.
+    pub fn places(&self) -> Vec<(Topic, Seq)> {
+        self.lock().cursors.places().collect()
+    }
+
+    /// The channels it listens to.
+    pub fn channels(&self) -> Vec<Channel> {
+        self.lock().places.iter().map(|place| place.channel).collect()
     }
 
     /// Queues a signal of a channel. The caller wakes the task.

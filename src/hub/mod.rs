@@ -54,7 +54,7 @@ pub enum Refused {
 }
 
 /// The topic whose events come by a channel; a person's also brings their conversations.
-const fn topic_of(channel: Channel) -> Topic {
+pub const fn topic_of(channel: Channel) -> Topic {
     match channel {
         Channel::User(id) => Topic::User(id),
         Channel::Group(id) => Topic::Group(id),
@@ -179,7 +179,8 @@ impl Hub {
         self.bus.control(Control::Revoke { user, channel });
     }
 
-    fn revoke_here(&self, user: UserId, channel: Channel) {
+    /// The same on this node alone.
+    pub fn revoke_here(&self, user: UserId, channel: Channel) {
         for link in self.all_of(user) {
             self.unsubscribe(&link, channel);
             link.purge(channel);
@@ -204,6 +205,14 @@ impl Hub {
     /// A person's open sessions on this node.
     pub fn links_of(&self, user: UserId) -> Vec<Arc<Link>> {
         let mut links = self.all_of(user);
+        links.retain(|link| link.closing().is_none());
+        links
+    }
+
+    /// All open sessions of this node.
+    pub fn sessions(&self) -> Vec<Arc<Link>> {
+        let of_people = self.channels.iter().filter(|at| matches!(at.key(), Channel::User(_)));
+        let mut links: Vec<Arc<Link>> = of_people.flat_map(|at| at.value().clone()).collect();
         links.retain(|link| link.closing().is_none());
         links
     }

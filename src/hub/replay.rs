@@ -68,6 +68,11 @@ fn write(format: Format, wanted: Wanted, visible: Visible, page: &Page) -> Writt
     let mut expected = wanted.after + 1;
     for entry in page.entries.iter().take_while(|entry| entry.seq <= wanted.until) {
         written.covered = entry.seq;
+        if entry.at < wanted.since {
+            // From before this connection could hear of it.
+            expected = expected.max(entry.seq + 1);
+            continue;
+        }
         if entry.seq < expected || !visible.contains(entry.seq) {
             continue;
         }

@@ -5,7 +5,7 @@ use super::frame::{self, Run};
 use super::link::{Replay, Session};
 use super::outbox::{Entry, Kind, Outbox};
 use super::pulse::Pulse;
-use crate::bus::Channel;
+use crate::bus::{Channel, Missed};
 use bytes::Bytes;
 use protocol::close::CloseCode;
 use protocol::{Format, Topic};
@@ -118,6 +118,28 @@ impl State {
         }
         queued += self.push_slice(run, format, channel, from, run.events.len());
         (queued, queued > 0 || (owed && self.open))
+    }
+
+    /// Events of a topic did not come live. How many frames were queued, and whether there is
+    /// work for the task.
+    pub(super) fn missed(&mut self, missed: &Missed, format: Format, channel: u64) -> (u32, bool) {
+        if self.closed.is_some() {
+            return (0, false);
+        }
+        let held = if self.open { None } else { Some(OPENING) };
+        match self.cursors.missed(missed, held) {
+            Verdict::Send | Verdict::Skip => (0, self.open),
+            Verdict::Jump { from, to } => {
+                let bytes = frame::gap(format, missed.topic, from, to);
+                self.push_durable(Entry { kind: Kind::Durable, channel, ..Entry::reply(bytes) });
+                metrics::counter!("sanctuary_gaps_announced_total").increment(1);
+                (1, true)
+            }
+            Verdict::TooMany => {
+                self.close(CloseCode::Resync);
+                (0, true)
+            }
+        }
     }
 
     fn push_slice(

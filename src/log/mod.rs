@@ -8,14 +8,16 @@
 //!
 //! Does not know: conversations, groups, people. State is opaque bytes to it.
 
+pub mod cql;
 mod feed;
 mod sqlite;
 
+pub use cql::{CqlLog, REDACT_TIMER};
 pub use feed::append_to_feed;
 pub use sqlite::SqliteLog;
 
 use crate::bus::Channel;
-use crate::error::Result;
+use crate::error::{Result, internal};
 use crate::store::Maximum;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -82,6 +84,22 @@ pub struct Stamped {
     pub maxima: Vec<Maximum>,
     /// Who hears of it.
     pub audience: Vec<Channel>,
+}
+
+impl Stamped {
+    /// Whether the log can take it behind `head`; it is the gate's fault if not.
+    pub(crate) fn check(&self, head: Seq) -> Result<()> {
+        if self.state.as_ref().is_some_and(|state| state.len() > STATE_BYTES_MAX) {
+            return Err(internal(&"a gate's state is too large"));
+        }
+        if self.redact.len() > REDACTIONS_MAX {
+            return Err(internal(&"a gate redacts too much at once"));
+        }
+        if self.redact.iter().any(|(seq, _)| *seq == 0 || *seq > head) {
+            return Err(internal(&"a gate redacts what is not there"));
+        }
+        Ok(())
+    }
 }
 
 /// One append.
@@ -172,6 +190,13 @@ pub trait Log: Send + Sync {
 
     /// The ends of topics, in the order asked; default for those without events.
     fn heads(&self, topics: Vec<Topic>) -> BoxFuture<'_, Result<Vec<OwnedHead>>>;
+
+    /// Finishes what a crash left between an append and its redactions: what a [`REDACT_TIMER`]
+    /// does with its subject. May be asked twice, or for nothing. Where redactions are always
+    /// written with their append there is nothing to do.
+    fn finish_redactions<'a>(&'a self, _subject: &'a [u8]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// An event as the log keeps it: a MessagePack map `{event, data}`, the tail of a push.
@@ -184,10 +209,18 @@ pub fn encode(event: &Event) -> Bytes {
     protocol::Format::MessagePack.encode(&Body { event: event.name(), data: event }).into()
 }
 
+/// Whether a body made by [`encode`] is of the event of that name, without decoding it.
+pub fn is_named(body: &[u8], name: &str) -> bool {
+    // A map of two, the key "event", a string of less than 32 bytes.
+    const HEAD: &[u8] = b"\x82\xa5event";
+    let Some([length, rest @ ..]) = body.strip_prefix(HEAD) else { return false };
+    usize::from(*length) == 0xa0 + name.len() && rest.starts_with(name.as_bytes())
+}
+
 /// The event of a body made by [`encode`], as a push.
 pub fn decode(topic: Topic, entry: &Entry) -> Result<Push<Event>> {
     let mut push = Push::<Event>::decode(protocol::Format::MessagePack, &entry.body)
-        .map_err(|error| crate::error::internal(&error))?;
+        .map_err(|error| internal(&error))?;
     push.topic = Some(topic);
     push.seq = Some(entry.seq);
     push.at = Some(entry.at);

@@ -1,23 +1,29 @@
 //! Presence: who is here, for those who watch.
 //!
-//! Whether a session is open is the hub's knowledge; this module adds what people say of
-//! themselves, the grace after a drop, and who wants to hear of whom. Changes go out at most once
-//! a second a watcher, newest state only. Costs nothing for people whom nobody watches.
+//! Which sessions are open, and what people say of themselves, is the [`Registry`]'s knowledge;
+//! this module knows who wants to hear of whom. Changes go out at most once a second a watcher,
+//! newest state only. Costs nothing for people whom nobody watches. Nobody is told that somebody
+//! is offline because the registry is uncertain.
 
 mod model;
+mod redis;
+mod registry;
+
+pub use model::{GRACE_MS, Known, Sessions};
+pub use redis::{CHECK_MS, ENDINGS_MAX, REFRESH_MS, Redis, SYNC_USERS_MAX, Tempo};
+pub use registry::{Ended, Local, Registry};
 
 use crate::clock::Clock;
 use crate::error::Result;
-use crate::hub::{Hub, Link};
+use crate::hub::Link;
 use crate::store::{Maximum, PlainRecord, Store, Value, record};
-use dashmap::DashMap;
-use futures_util::StreamExt as _;
+use dashmap::{DashMap, DashSet};
 use futures_util::stream;
-use model::Known;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use protocol::limits::WATCHED_USERS_MAX;
 use protocol::presence::{Changed, Declared, State, States, Status};
 use protocol::{Error, ErrorCode, Push, SessionId, UserId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -25,6 +31,8 @@ use std::time::Duration;
 const ROUND: Duration = Duration::from_secs(1);
 /// Rows of last-seen that one watch reads at the same time.
 const READS_AT_ONCE: usize = 16;
+/// People that one question to the registry is about.
+const LOOK_USERS_MAX: usize = 256;
 
 record! {
     /// See `schema/presence.cql`.
@@ -34,36 +42,50 @@ record! {
     }
 }
 
+/// What a watcher was told of somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Told {
+    status: Status,
+    uncertain: bool,
+}
+
 /// Someone who watches.
 struct Watcher {
     link: Weak<Link>,
-    /// Whom, with the status last told.
-    watched: HashMap<UserId, Status>,
+    /// Whom, with what was told last; `None` while the first answer is on its way.
+    watched: HashMap<UserId, Option<Told>>,
+}
+
+/// Someone who is watched.
+#[derive(Default)]
+struct Watched {
+    by: Vec<SessionId>,
+    /// What was last known for sure.
+    seen: Option<Status>,
 }
 
 /// See the module.
 pub struct Presence {
-    hub: Arc<Hub>,
+    registry: Arc<dyn Registry>,
     store: Arc<Store>,
     clock: Clock,
-    known: DashMap<UserId, Known>,
     watchers: DashMap<SessionId, Watcher>,
-    watched_by: DashMap<UserId, Vec<SessionId>>,
-    /// People who may look different since the last round.
-    touched: DashMap<UserId, ()>,
+    watched: DashMap<UserId, Watched>,
+    /// Those whom somebody began to watch since the last round: what changed while the first
+    /// answer was made is found then.
+    begun: DashSet<UserId>,
 }
 
 impl Presence {
-    /// Over the hub, which knows who is connected.
-    pub fn new(hub: Arc<Hub>, store: Arc<Store>, clock: Clock) -> Arc<Self> {
+    /// Over a registry, which knows who is connected.
+    pub fn new(registry: Arc<dyn Registry>, store: Arc<Store>, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
-            hub,
+            registry,
             store,
             clock,
-            known: DashMap::new(),
             watchers: DashMap::new(),
-            watched_by: DashMap::new(),
-            touched: DashMap::new(),
+            watched: DashMap::new(),
+            begun: DashSet::new(),
         })
     }
 
@@ -79,64 +101,40 @@ impl Presence {
         }
     }
 
-    /// One round: ends graces, keeps when people were last seen, tells watchers.
+    /// One round: tells watchers what changed, keeps when people were last seen.
     pub async fn round(&self) -> Result<()> {
-        let now = self.clock.now();
-        let mut gone = Vec::new();
-        self.known.retain(|&user, known| {
-            if known.grace_until.is_some_and(|until| until <= now) {
-                gone.push((user, *known));
-                return false;
-            }
-            true
-        });
-        for (user, _) in &gone {
-            self.touched.insert(*user, ());
+        let mut touched: HashSet<UserId> = self.registry.touched().into_iter().collect();
+        touched.extend(self.begun.iter().map(|user| *user));
+        self.begun.retain(|user| !touched.contains(user));
+        touched.retain(|user| self.watched.contains_key(user));
+        let touched: Vec<UserId> = touched.into_iter().collect();
+        let mut looked = Vec::with_capacity(touched.len());
+        for users in touched.chunks(LOOK_USERS_MAX) {
+            looked.extend(users.iter().copied().zip(self.registry.look(users).await));
         }
-        self.tell(now);
-        let seen =
-            gone.into_iter().filter(|(_, known)| known.declared != Some(Declared::Invisible));
-        self.keep_last_seen(seen.map(|(user, _)| user), now - model::GRACE_MS).await
+        self.tell(looked);
+        self.keep_last_seen().await
     }
 
     /// A session of this person opened.
-    pub fn opened(&self, user: UserId) {
-        self.known.remove_if_mut(&user, |_, known| {
-            known.grace_until = None;
-            known.declared.is_none()
-        });
-        self.touched.insert(user, ());
+    pub fn opened(&self, user: UserId, link: &Link) {
+        self.registry.opened(user, link);
     }
 
     /// A session of this person ended, and the hub forgot it.
     pub async fn closed(&self, user: UserId, session: SessionId, goodbye: bool) -> Result<()> {
         self.unwatch_all(session);
-        if self.is_connected(user) {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        if goodbye {
-            let declared = self.known.remove(&user).and_then(|(_, known)| known.declared);
-            self.touched.insert(user, ());
-            if declared != Some(Declared::Invisible) {
-                return self.keep_last_seen(std::iter::once(user), now).await;
-            }
-        } else {
-            let mut known = self.known.entry(user).or_default();
-            *known = model::dropped(*known, goodbye, now);
-        }
-        Ok(())
+        self.registry.closed(user, session, goodbye).await;
+        if goodbye { self.keep_last_seen().await } else { Ok(()) }
     }
 
     /// `presence.set`
     pub fn set(&self, user: UserId, declared: Declared) {
-        self.known.entry(user).or_default().declared = Some(declared);
-        self.touched.insert(user, ());
+        self.registry.declare(user, declared);
     }
 
     /// `presence.watch`
     pub async fn watch(&self, link: &Arc<Link>, users: Vec<UserId>) -> Result<States> {
-        let now = self.clock.now();
         {
             let mut watcher = self
                 .watchers
@@ -148,8 +146,8 @@ impl Presence {
                 return Err(Error::new(ErrorCode::Full, message));
             }
             for &user in &users {
-                if watcher.watched.insert(user, self.status(user, now)).is_none() {
-                    self.watched_by.entry(user).or_default().push(link.id());
+                if watcher.watched.insert(user, None).is_none() {
+                    self.begin(user, link.id());
                 }
             }
         }
@@ -157,9 +155,19 @@ impl Presence {
         if link.has_ended() {
             self.unwatch_all(link.id());
         }
-        let states = stream::iter(users).map(|user| self.state(user, now));
-        let states: Vec<Result<State>> = states.buffered(READS_AT_ONCE).collect().await;
-        Ok(States { states: states.into_iter().collect::<Result<_>>()? })
+        let looked = self.registry.look(&users).await;
+        let told: Vec<(UserId, Told)> =
+            users.iter().zip(&looked).map(|(&user, known)| (user, self.see(user, known))).collect();
+        if let Some(mut watcher) = self.watchers.get_mut(&link.id()) {
+            for &(user, told) in &told {
+                if let Some(place) = watcher.watched.get_mut(&user) {
+                    *place = Some(told);
+                    self.begun.insert(user);
+                }
+            }
+        }
+        let states = stream::iter(told).map(|(user, told)| self.state(user, told));
+        Ok(States { states: states.buffered(READS_AT_ONCE).try_collect().await? })
     }
 
     /// `presence.unwatch`
@@ -171,63 +179,80 @@ impl Presence {
         }
         self.watchers.remove_if(&session, |_, watcher| watcher.watched.is_empty());
         for user in users {
-            self.forget_watcher(*user, session);
+            self.end(*user, session);
         }
     }
 
     fn unwatch_all(&self, session: SessionId) {
         if let Some((_, watcher)) = self.watchers.remove(&session) {
             for user in watcher.watched.into_keys() {
-                self.forget_watcher(user, session);
+                self.end(user, session);
             }
         }
     }
 
-    fn forget_watcher(&self, user: UserId, session: SessionId) {
-        self.watched_by.remove_if_mut(&user, |_, sessions| {
-            sessions.retain(|&other| other != session);
-            sessions.is_empty()
+    fn begin(&self, user: UserId, session: SessionId) {
+        let mut watched = self.watched.entry(user).or_default();
+        if watched.by.is_empty() {
+            self.registry.follow(user);
+        }
+        watched.by.push(session);
+    }
+
+    fn end(&self, user: UserId, session: SessionId) {
+        self.watched.remove_if_mut(&user, |_, watched| {
+            watched.by.retain(|&other| other != session);
+            let nobody = watched.by.is_empty();
+            if nobody {
+                self.registry.unfollow(user);
+            }
+            nobody
         });
     }
 
-    fn is_connected(&self, user: UserId) -> bool {
-        !self.hub.links_of(user).is_empty()
+    /// What is to be told of somebody; what is sure is remembered for when it is not.
+    fn see(&self, user: UserId, known: &Known) -> Told {
+        let mut watched = self.watched.get_mut(&user);
+        let status = model::status(known, watched.as_ref().and_then(|watched| watched.seen));
+        let uncertain = known.is_uncertain();
+        if let Some(watched) = watched.as_mut().filter(|_| !uncertain) {
+            watched.seen = Some(status);
+        }
+        Told { status, uncertain }
     }
 
-    fn status(&self, user: UserId, now: i64) -> Status {
-        let known = self.known.get(&user).map(|known| *known).unwrap_or_default();
-        model::status(self.is_connected(user), known, now)
-    }
-
-    async fn state(&self, user_id: UserId, now: i64) -> Result<State> {
-        let status = self.status(user_id, now);
+    async fn state(&self, user_id: UserId, told: Told) -> Result<State> {
+        let Told { status, uncertain } = told;
         let last_seen_at = if status == Status::Offline {
             let row = self.store.get::<LastSeenRow>(vec![Value::Uuid(user_id.0)]).await?;
             row.and_then(|row| row.at)
         } else {
             None
         };
-        Ok(State { user_id, status, last_seen_at })
+        Ok(State { user_id, status, last_seen_at, uncertain })
     }
 
     /// Tells each watcher what looks different, in one push.
-    fn tell(&self, now: i64) {
-        let touched: Vec<UserId> = self.touched.iter().map(|entry| *entry.key()).collect();
+    fn tell(&self, looked: Vec<(UserId, Known)>) {
+        let now = self.clock.now();
         let mut news: HashMap<SessionId, Vec<State>> = HashMap::new();
-        for user_id in touched {
-            self.touched.remove(&user_id);
-            let status = self.status(user_id, now);
-            let Some(sessions) = self.watched_by.get(&user_id).map(|sessions| sessions.clone())
-            else {
+        for (user_id, known) in looked {
+            if known.is_uncertain() {
+                // Whatever was told last still is the best there is to say.
+                continue;
+            }
+            let now_known = self.see(user_id, &known);
+            let Some(by) = self.watched.get(&user_id).map(|watched| watched.by.clone()) else {
                 continue;
             };
+            let Told { status, uncertain } = now_known;
             let last_seen_at = (status == Status::Offline).then_some(now);
-            for session in sessions {
+            for session in by {
                 let Some(mut watcher) = self.watchers.get_mut(&session) else { continue };
-                let told = watcher.watched.get_mut(&user_id);
-                if let Some(told) = told.filter(|told| **told != status) {
-                    *told = status;
-                    let state = State { user_id, status, last_seen_at };
+                let told = watcher.watched.get_mut(&user_id).and_then(Option::as_mut);
+                if let Some(told) = told.filter(|told| **told != now_known) {
+                    *told = now_known;
+                    let state = State { user_id, status, last_seen_at, uncertain };
                     news.entry(session).or_default().push(state);
                 }
             }
@@ -240,13 +265,16 @@ impl Presence {
         }
     }
 
-    async fn keep_last_seen(&self, users: impl Iterator<Item = UserId>, at: i64) -> Result<()> {
-        let row = |user: UserId| Maximum {
+    async fn keep_last_seen(&self) -> Result<()> {
+        let ended = self.registry.ended().await;
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let row = |Ended { user, at }: Ended| Maximum {
             table: LastSeenRow::TABLE,
             key: vec![Value::Uuid(user.0)],
             columns: vec![("at", at)],
         };
-        let rows: Vec<Maximum> = users.map(row).collect();
-        if rows.is_empty() { Ok(()) } else { self.store.raise(rows).await }
+        self.store.raise(ended.into_iter().map(row).collect()).await
     }
 }

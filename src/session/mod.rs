@@ -3,8 +3,11 @@
 //! Opening one says who is asking, and resumes: for each cursor the events after it are
 //! replayed, in order, and live ones follow without a gap.
 
+mod repair;
 mod resume;
 mod topics;
+
+pub use repair::{AWAY_EVERY_MS, Repair, SESSIONS_AT_ONCE, SPREAD_MS};
 
 use crate::auth::{Authenticator, Caller, Role};
 use crate::bus::Channel;
@@ -76,7 +79,7 @@ impl Sessions {
             return Err(denied.into());
         }
         let (heads, behind) = self.resume(link, &caller, open.cursors).await?;
-        self.presence.opened(caller.user_id);
+        self.presence.opened(caller.user_id, link);
         if caller.roles.has(Role::Coach) {
             self.tell_coach_is_back(&caller);
         }

@@ -12,19 +12,23 @@
 //!
 //! The store knows no feature. Tables are those of `schema/*.cql`; see `schema/README.md`.
 
+mod cql;
 mod record;
 mod relay;
+mod shape;
 mod sqlite;
 
+pub use cql::{CqlStore, LOAD_TRIES_MAX, NONCE_TTL_S, NONCES_KEPT_MIN};
 pub(crate) use record::record;
 pub use record::{Cells, Corrupt, Field, PlainRecord, Value, VersionedRecord};
 pub use relay::{
     CARRIED_PARTITIONS_MAX, FOLLOWING_WAIT_MS, Following, GROUPS_AT_ONCE_MAX, LANES_MAX,
-    RELAY_AFTER_MS, RELAY_TIMER, Store, TURN_WAITERS_MAX, on_a_lane,
+    RELAY_AFTER_MS, RELAY_GIVES_UP_MS, RELAY_TIMER, Store, TURN_WAITERS_MAX, on_a_lane,
 };
 pub(crate) use sqlite::Raises;
 pub use sqlite::SqliteStore;
 
+use crate::engine::schema::Schema;
 use crate::error::Result;
 use crate::timers::Timer;
 use futures_util::future::BoxFuture;
@@ -37,6 +41,11 @@ pub const LIST_ROWS_MAX: u32 = 1_000;
 pub const PARTITION_ROWS_MAX: usize = 100_000;
 /// Rows one commit may write, delete and add to the outbox.
 pub const COMMIT_ROWS_MAX: usize = 2_000;
+/// What one commit may write, delete and add to the outbox, in values [a conditional batch takes
+/// 512 KiB, with the keys of each row].
+pub const COMMIT_BYTES_MAX: usize = 256 * 1_024;
+/// What a row of a commit takes beside its values, at most.
+const ROW_BYTES: usize = 96;
 /// Tries of a read-decide-commit loop before it is `busy`.
 pub const COMMIT_TRIES_MAX: u32 = 8;
 
@@ -169,6 +178,20 @@ impl Change {
         self
     }
 
+    /// What it takes of [`COMMIT_BYTES_MAX`].
+    pub fn bytes(&self) -> usize {
+        let value = |value: &Value| match value {
+            Value::Text(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Uuid(_) => 16,
+        };
+        let row = |row: &Row| row.cells.0.iter().map(|(_, cell)| value(cell)).sum::<usize>();
+        let rows = self.writes.len() + self.deletes.len() + self.follows.len();
+        let written: usize = self.writes.iter().map(row).sum();
+        let follows = self.follows.iter().map(|(_, effect, body)| effect.len() + body.len());
+        rows * ROW_BYTES + written + follows.sum::<usize>()
+    }
+
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty() && self.deletes.is_empty() && self.follows.is_empty()
@@ -181,7 +204,10 @@ pub enum CommitError {
     /// The partition is at another version: read again, decide again.
     #[error("the partition moved on")]
     Conflict,
-    /// The store did not take it; nothing of it happened.
+    /// It is larger than [`COMMIT_BYTES_MAX`]; nothing of it happened. Decide less at once.
+    #[error("a commit is too large")]
+    TooLarge,
+    /// The store did not take it, or can't say whether it did: nothing of it counts.
     #[error(transparent)]
     Failed(#[from] Error),
 }
@@ -256,8 +282,8 @@ pub struct Batch {
     pub deletes: Vec<(&'static str, Uuid)>,
     /// Outbox rows of this commit.
     pub outbox: Vec<OutboxRow>,
-    /// Outbox rows of earlier commits that were carried out: (version, index).
-    pub done: Vec<(Version, u32)>,
+    /// Outbox rows of commits up to this one were carried out, and go.
+    pub done: Version,
     /// The relay timer, where the outbox is not empty; set before the commit or with it.
     pub relay: Option<Timer>,
 }
@@ -304,17 +330,16 @@ impl Partition {
 
     /// From bytes that [`Partition::to_bytes`] made, or the subject of a relay timer; `None` if
     /// the schema has no such table.
-    pub fn from_bytes(bytes: &[u8], schema: &crate::engine::schema::Schema) -> Option<Self> {
-        #[derive(serde::Deserialize)]
-        struct Bytes(
-            String,
-            Vec<Value>,
-            #[serde(default)]
-            #[expect(dead_code, reason = "it only keeps the timers of two commits apart")]
-            Version,
-        );
+    pub fn from_bytes(bytes: &[u8], schema: &Schema) -> Option<Self> {
+        Self::of_relay(bytes, schema).map(|(partition, _)| partition)
+    }
 
-        let Bytes(table, key, _) = protocol::Format::MessagePack.decode(bytes).ok()?;
-        Some(Self { table: schema.table(&table)?.name, key })
+    /// The same with the version, 0 where there is none.
+    fn of_relay(bytes: &[u8], schema: &Schema) -> Option<(Self, Version)> {
+        #[derive(serde::Deserialize)]
+        struct Bytes(String, Vec<Value>, #[serde(default)] Version);
+
+        let Bytes(table, key, version) = protocol::Format::MessagePack.decode(bytes).ok()?;
+        Some((Self { table: schema.table(&table)?.name, key }, version))
     }
 }

@@ -14,10 +14,11 @@ pub use lanes::{
 pub use turns::TURN_WAITERS_MAX;
 
 use super::{
-    Batch, COMMIT_TRIES_MAX, Carry, Change, CommitError, Maximum, OutboxRow, PARTITION_ROWS_MAX,
-    Partition, PlainRecord, Range, Snapshot, StoreEngine, Value, Version,
+    Batch, COMMIT_BYTES_MAX, COMMIT_TRIES_MAX, Carry, Change, CommitError, Maximum, OutboxRow,
+    PARTITION_ROWS_MAX, Partition, PlainRecord, Range, Snapshot, StoreEngine, Value, Version,
 };
 use crate::clock::Clock;
+use crate::engine::schema::Schema;
 use crate::error::{Result, busy, internal, unavailable};
 use crate::log::Log;
 use crate::timers::{Timer, Timers};
@@ -31,6 +32,10 @@ use turns::Turns;
 pub const RELAY_TIMER: &str = "relay";
 /// The relay looks after a commit this much later.
 pub const RELAY_AFTER_MS: Millis = 5_000;
+
+/// A relay timer whose commit is not there comes again until it is this old: a server that holds a
+/// batch whose answer was lost may still carry it out.
+pub const RELAY_GIVES_UP_MS: Millis = 120_000;
 
 /// Typed access to the records of one engine.
 pub struct Store {
@@ -97,6 +102,9 @@ impl Store {
         change: Change,
     ) -> std::result::Result<Following, CommitError> {
         check_size(snapshot, &change)?;
+        if change.bytes() > COMMIT_BYTES_MAX {
+            return Err(CommitError::TooLarge);
+        }
         let partition = &snapshot.partition;
         let version = snapshot.version + 1;
         let carried = self.lanes.carried(partition);
@@ -106,12 +114,12 @@ impl Store {
             .map(|(index, effect, body)| OutboxRow { version, index, effect, body })
             .collect();
         let relay = (!outbox.is_empty()).then(|| self.relay_timer(partition, version));
-        let cleared = snapshot.outbox.iter().filter(|row| row.version <= carried);
+        let cleared = snapshot.outbox.iter().map(|row| row.version).filter(|of| *of <= carried);
         let batch = Batch {
             writes,
             deletes,
             outbox: outbox.clone(),
-            done: cleared.map(|row| (row.version, row.index)).collect(),
+            done: cleared.max().unwrap_or(0),
             relay: relay.clone(),
         };
         #[cfg(feature = "broken")]
@@ -172,19 +180,39 @@ impl Store {
                 Err(CommitError::Conflict) => {
                     metrics::counter!("sanctuary_store_conflicts_total").increment(1);
                 }
+                Err(CommitError::TooLarge) => {
+                    return Err(internal(&format!("a commit of {} is too large", partition.table)));
+                }
                 Err(CommitError::Failed(error)) => return Err(error),
             }
         }
         Err(busy())
     }
 
-    /// Carries out what a partition's outbox still holds, and clears it: what a relay timer does.
+    /// Carries out what a partition's outbox still holds, and clears it.
     pub async fn relay(&self, partition: Partition) -> Result<()> {
+        self.relay_seen(partition).await.map(|_| ())
+    }
+
+    /// What a relay timer does: the same. If the commit that it was set for is not there, it may
+    /// still come, so the timer comes again for a while.
+    pub async fn relay_of(&self, timer: &Timer, schema: &Schema) -> Result<()> {
+        let Some((partition, version)) = Partition::of_relay(&timer.subject, schema) else {
+            return Err(internal(&"a relay timer names no partition"));
+        };
+        let seen = self.relay_seen(partition).await?;
+        let gives_up_at = timer.due_at.saturating_add(RELAY_GIVES_UP_MS);
+        if seen < version && self.clock.now() < gives_up_at { Err(unavailable()) } else { Ok(()) }
+    }
+
+    /// The version at which there was nothing left to carry out.
+    async fn relay_seen(&self, partition: Partition) -> Result<Version> {
         let mut snapshot = self.load(partition).await?;
+        let version = snapshot.version;
         if snapshot.outbox.is_empty() {
-            return Ok(());
+            return Ok(version);
         }
-        let (partition, version) = (&snapshot.partition, snapshot.version);
+        let partition = &snapshot.partition;
         self.lanes.follow(partition, version, &snapshot.outbox, None).done().await;
         if self.lanes.carried(partition) < version {
             // The timer comes again.
@@ -192,9 +220,16 @@ impl Store {
         }
         match self.commit(&mut snapshot, Change::new()).await {
             // Whoever was faster clears it.
-            Ok(_) | Err(CommitError::Conflict) => Ok(()),
+            Ok(_) | Err(CommitError::Conflict) => Ok(version),
+            Err(CommitError::TooLarge) => Err(internal(&"nothing is too large")),
             Err(CommitError::Failed(error)) => Err(error),
         }
+    }
+
+    /// Resolves when all that follows from this node's commits was carried out, or left to the
+    /// relay.
+    pub async fn settled(&self) {
+        self.lanes.ended().await;
     }
 
     /// Two commits may share a millisecond: their timers differ by the version, so that clearing

@@ -5,17 +5,17 @@ mod sql;
 
 pub(crate) use raises::Raises;
 
+use super::shape::{at_most_a_commit, check_batch};
 use super::{
-    Batch, COMMIT_ROWS_MAX, Cells, CommitError, LIST_ROWS_MAX, Maximum, OUTBOX, OutboxRow,
-    PARTITION_ROWS_MAX, Partition, Range, Row, Snapshot, StoreEngine, Value, Version,
+    Batch, Cells, CommitError, LIST_ROWS_MAX, Maximum, OUTBOX, OutboxRow, PARTITION_ROWS_MAX,
+    Partition, Range, Row, Snapshot, StoreEngine, Value, Version,
 };
-use crate::engine::schema::{Kind, Type};
+use crate::engine::schema::Kind;
 use crate::engine::sqlite::{Lane, Sqlite};
 use crate::error::{Result, internal};
 use futures_util::future::BoxFuture;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use sql::{Statements, TableSql};
-use std::collections::HashSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -36,11 +36,8 @@ impl SqliteStore {
 
     fn table(&self, name: &str, kinds: &[Kind]) -> Result<Arc<TableSql>> {
         let table = self.statements.table(name)?;
-        if kinds.contains(&table.kind) {
-            Ok(table)
-        } else {
-            Err(internal(&format!("table {name} is {:?}: not for this", table.kind)))
-        }
+        table.shape.is(kinds)?;
+        Ok(table)
     }
 }
 
@@ -48,7 +45,7 @@ impl StoreEngine for SqliteStore {
     fn get(&self, table: &'static str, key: Vec<Value>) -> BoxFuture<'_, Result<Option<Cells>>> {
         Box::pin(async move {
             let table = self.table(table, &[Kind::Plain, Kind::Maxima])?;
-            table.check_key(&key)?;
+            table.shape.check_key(&key)?;
             let now = self.engine.clock().now();
             self.engine
                 .read(move |connection| {
@@ -104,7 +101,7 @@ impl StoreEngine for SqliteStore {
         Box::pin(async move {
             let table = self.table(table, &[Kind::Plain])?;
             at_most_a_commit(keys.len())?;
-            keys.iter().try_for_each(|key| table.check_key(key))?;
+            keys.iter().try_for_each(|key| table.shape.check_key(key))?;
             self.engine
                 .write(Lane::People, move |connection| {
                     let mut remove = connection.prepare_cached(&table.remove)?;
@@ -131,7 +128,7 @@ impl StoreEngine for SqliteStore {
     fn load(&self, partition: Partition) -> BoxFuture<'_, Result<Snapshot>> {
         Box::pin(async move {
             let table = self.table(partition.table, &[Kind::Versioned])?;
-            table.check_partition(&partition.key)?;
+            table.shape.check_partition(&partition.key)?;
             let snapshot =
                 self.engine.read(move |connection| load(connection, &table, partition)).await?;
             if snapshot.rows.len() > PARTITION_ROWS_MAX {
@@ -149,7 +146,7 @@ impl StoreEngine for SqliteStore {
     ) -> BoxFuture<'_, std::result::Result<Version, CommitError>> {
         Box::pin(async move {
             let table = self.table(partition.table, &[Kind::Versioned])?;
-            table.check_partition(&partition.key)?;
+            table.shape.check_partition(&partition.key)?;
             let commit = Commit::new(&table, partition.key, expected, batch)?;
             let version = self
                 .engine
@@ -158,13 +155,6 @@ impl StoreEngine for SqliteStore {
             version.ok_or(CommitError::Conflict)
         })
     }
-}
-
-fn at_most_a_commit(rows: usize) -> Result<()> {
-    if rows > COMMIT_ROWS_MAX {
-        return Err(internal(&format!("{rows} rows at once are too many")));
-    }
-    Ok(())
 }
 
 fn version(
@@ -221,6 +211,8 @@ struct Commit {
     expected: Version,
     writes: Vec<Vec<Value>>,
     deletes: Vec<Vec<Value>>,
+    /// Outbox rows before this one were carried out.
+    done: Option<Vec<Value>>,
     relay: Vec<crate::timers::Timer>,
 }
 
@@ -231,15 +223,8 @@ impl Commit {
         expected: Version,
         batch: Batch,
     ) -> Result<Self> {
+        check_batch(&batch)?;
         let Batch { writes, deletes, outbox, done, relay } = batch;
-        at_most_a_commit(writes.len() + deletes.len() + outbox.len())?;
-        let mut rows: HashSet<(&str, Uuid)> = HashSet::new();
-        let written = writes.iter().map(|row| (row.kind.as_str(), row.item));
-        for row in written.chain(deletes.iter().copied()) {
-            if row.0 == OUTBOX || !rows.insert(row) {
-                return Err(internal(&format!("a commit changes a row {} twice", row.0)));
-            }
-        }
         let key = |kind: &str, item: Uuid| {
             let mut key = partition.clone();
             key.extend([Value::Text(kind.to_owned()), Value::Uuid(item)]);
@@ -253,11 +238,10 @@ impl Commit {
             let cells = Cells(vec![("effect", Value::Text(effect)), ("body", Value::Bytes(body))]);
             values.push(table.values(&key(OUTBOX, outbox_item(version, index)), &cells, 0)?);
         }
-        let mut keys: Vec<_> = deletes.iter().map(|(kind, item)| key(kind, *item)).collect();
-        keys.extend(done.iter().map(|(version, index)| key(OUTBOX, outbox_item(*version, *index))));
-        let relay: Vec<_> = relay.into_iter().collect();
-        crate::timers::check(&relay)?;
-        Ok(Self { partition, expected, writes: values, deletes: keys, relay })
+        let deletes = deletes.iter().map(|(kind, item)| key(kind, *item)).collect();
+        let done = (done > 0).then(|| key(OUTBOX, outbox_item(done.saturating_add(1), 0)));
+        let relay = relay.into_iter().collect();
+        Ok(Self { partition, expected, writes: values, deletes, done, relay })
     }
 
     /// `None`: the partition is at another version.
@@ -276,6 +260,9 @@ impl Commit {
         let mut remove = connection.prepare_cached(&table.remove)?;
         for key in &self.deletes {
             remove.execute(params_from_iter(key))?;
+        }
+        if let Some(done) = &self.done {
+            connection.prepare_cached(&table.clear)?.execute(params_from_iter(done))?;
         }
         let version = self.expected + 1;
         let value = Value::Int(i64::try_from(version).unwrap_or(i64::MAX));
@@ -299,19 +286,5 @@ impl rusqlite::ToSql for Value {
             Self::Bytes(value) => ValueRef::Blob(value),
             Self::Uuid(value) => ValueRef::Blob(value.as_bytes()),
         }))
-    }
-}
-
-/// Whether a column can hold a value.
-fn fits(holds: Type, value: &Value) -> bool {
-    match (holds, value) {
-        (_, Value::Null)
-        | (Type::Uuid, Value::Uuid(_))
-        | (Type::Text, Value::Text(_))
-        | (Type::Bigint, Value::Int(_))
-        | (Type::Boolean, Value::Bool(_))
-        | (Type::Blob, Value::Bytes(_)) => true,
-        (Type::Int, Value::Int(value)) => i32::try_from(*value).is_ok(),
-        _ => false,
     }
 }

@@ -1,7 +1,9 @@
 //! The driver: scans for due timers and fires them, a bounded number at once, none twice at the
-//! same time. One that failed waits; it does not hold up those behind it.
+//! same time. One that failed waits; it does not hold up those behind it. Among several nodes
+//! each leaves a timer to those whose turn comes before; and a node whose clock is in doubt fires
+//! none.
 
-use super::{Fire, RETRY_MS, SCAN_INTERVAL_MS, SCAN_TIMERS_MAX, Timer, Timers};
+use super::{Fire, RETRY_MS, SCAN_INTERVAL_MS, SCAN_TIMERS_MAX, Share, Timer, Timers};
 use crate::clock::Clock;
 use crate::error::Result;
 use futures_util::future::join_all;
@@ -9,7 +11,7 @@ use protocol::Millis;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 /// Timers that fire at once.
@@ -32,8 +34,11 @@ pub struct Driver {
     timers: Arc<dyn Timers>,
     fire: Arc<dyn Fire>,
     clock: Clock,
+    share: Share,
     known: Mutex<HashMap<Timer, State>>,
     room: Arc<Semaphore>,
+    /// Each firing holds a receiver.
+    firing: watch::Sender<()>,
 }
 
 /// Takes a timer out of those under way, even where its firing panicked.
@@ -54,10 +59,26 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Driver {
-    /// A driver of an engine's timers.
+    /// A driver of an engine's timers, of one node alone.
     pub fn new(timers: Arc<dyn Timers>, fire: Arc<dyn Fire>, clock: Clock) -> Arc<Self> {
+        Self::sharing(timers, fire, clock, Share::default())
+    }
+
+    /// One node's driver among those of others.
+    pub fn sharing(
+        timers: Arc<dyn Timers>,
+        fire: Arc<dyn Fire>,
+        clock: Clock,
+        share: Share,
+    ) -> Arc<Self> {
         let room = Arc::new(Semaphore::new(FIRES_MAX));
-        Arc::new(Self { timers, fire, clock, known: Mutex::default(), room })
+        let (known, firing) = (Mutex::default(), watch::Sender::new(()));
+        Arc::new(Self { timers, fire, clock, share, known, room, firing })
+    }
+
+    /// Resolves when nothing fires.
+    pub async fn settled(&self) {
+        self.firing.closed().await;
     }
 
     /// Fires what is due, for ever. May be dropped at any moment.
@@ -84,6 +105,10 @@ impl Driver {
     }
 
     async fn start(self: &Arc<Self>, now: Millis) -> Result<Vec<JoinHandle<bool>>> {
+        if self.clock.doubt().is_some() {
+            // It said so; the timers of other nodes go on.
+            return Ok(Vec::new());
+        }
         // Beyond those that wait for their next try, or are under way.
         let known = u32::try_from(self.known().len()).unwrap_or(u32::MAX);
         let limit = SCAN_TIMERS_MAX.saturating_add(known);
@@ -91,17 +116,22 @@ impl Driver {
         if u32::try_from(due.len()).is_ok_and(|count| count < limit) {
             self.forget_all_but(&due);
         }
+        let others = self.share.others();
         let mut started = Vec::new();
         for timer in due {
+            // Whoever is first clears it, and then a later scan does not show it.
+            if now.saturating_sub(timer.due_at) < self.share.wait_ms(&timer, &others) {
+                continue;
+            }
             // Room first: nothing stays claimed if this is dropped while it waits.
             let Ok(room) = Arc::clone(&self.room).acquire_owned().await else { break };
             if !self.claim(&timer, now) {
                 continue;
             }
-            let driver = Arc::clone(self);
+            let (driver, firing) = (Arc::clone(self), self.firing.subscribe());
             started.push(tokio::spawn(async move {
                 let fired = driver.one(&timer, now).await;
-                drop(room);
+                drop((room, firing));
                 fired
             }));
         }

@@ -4,10 +4,18 @@
 //! A timer is set before the commit that needs it. Firing re-checks the state, so firing twice
 //! or for nothing is harmless. Timers know no feature: a kind and a subject is all.
 
+mod cql;
 mod driver;
+mod share;
 mod sqlite;
 
+pub(crate) use cql::set as set_on_cql;
+pub use cql::{
+    CqlTimers, LOOK_BACK_MS, MINUTES_A_SCAN_MAX, NEAR_MINUTES, RECENT_MS, ROUND_MINUTES,
+    TRAIL_INTERVAL_MS,
+};
 pub use driver::{Driver, FIRE_TIMEOUT_MS, FIRES_MAX, RETRYING_MAX};
+pub use share::{Others, STRANGERS_TURNS, Share, TURN_MS, wait_ms};
 pub use sqlite::SqliteTimers;
 pub(crate) use sqlite::set;
 

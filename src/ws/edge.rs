@@ -98,8 +98,13 @@ impl Edge {
         self.connections.load(Ordering::SeqCst)
     }
 
+    /// From now on, no new sockets.
+    pub fn begin_drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
     /// The node goes down: no new sockets.
-    pub(super) fn is_draining(&self) -> bool {
+    pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
     }
 
@@ -138,7 +143,7 @@ impl Edge {
     /// Tells all connections goodbye, spread over `window`, and closes them with 4001. Returns
     /// when all are gone, or too slow to go.
     pub async fn drain(&self, window: Duration) {
-        self.draining.store(true, Ordering::SeqCst);
+        self.begin_drain();
         let spread = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
         let spread = spread.max(RETRY_AFTER_MS_SPREAD_MIN);
         let links = self.wheel.links();
@@ -147,6 +152,9 @@ impl Edge {
         for batch in links.chunks(links.len().div_ceil(steps).max(1)) {
             if !std::mem::take(&mut first) {
                 time::sleep(DRAIN_STEP).await;
+            }
+            if self.connections() == 0 {
+                return;
             }
             for link in batch {
                 let retry_after_ms = RETRY_AFTER_MS_MIN + u64::from(link.lot()) % spread;

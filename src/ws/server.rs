@@ -10,7 +10,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
@@ -24,13 +25,26 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often the certificate's files are looked at.
 const TLS_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
+/// How a server comes to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Serving,
+    /// Connections are still accepted, so that whoever asks hears at once that this node goes
+    /// down; each has one answer.
+    Draining,
+    /// No more are accepted.
+    Closed,
+}
+
 /// A listening socket and what is behind it.
 pub struct Server {
-    listener: TcpListener,
+    /// Until [`Server::serve`] takes it.
+    listener: Mutex<Option<TcpListener>>,
+    address: SocketAddr,
     tls: Option<Arc<Tls>>,
     edge: Arc<Edge>,
-    /// True from [`Server::drain`] on; each HTTP connection holds a receiver.
-    draining: watch::Sender<bool>,
+    /// Each HTTP connection holds a receiver.
+    phase: watch::Sender<Phase>,
 }
 
 impl Server {
@@ -40,30 +54,34 @@ impl Server {
         socket.set_reuseaddr(true)?;
         socket.bind(addr)?;
         let listener = socket.listen(BACKLOG)?;
+        let address = listener.local_addr()?;
         let tls = tls.map(Tls::load).transpose()?.map(Arc::new);
-        Ok(Arc::new(Self { listener, tls, edge, draining: watch::Sender::new(false) }))
+        let phase = watch::Sender::new(Phase::Serving);
+        Ok(Arc::new(Self { listener: Mutex::new(Some(listener)), address, tls, edge, phase }))
     }
 
     /// Where it listens.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
     }
 
-    /// Serves the routes until [`Server::drain`] begins. Requests carry
+    /// Serves the routes until [`Server::drain`] has sent everybody away; once. Requests carry
     /// `ConnectInfo<SocketAddr>`.
     pub async fn serve(&self, routes: Router) {
-        let mut draining = self.draining.subscribe();
+        let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(listener) = listener else { return };
+        let mut phase = self.phase.subscribe();
         let mut tls_check = time::interval(TLS_CHECK_INTERVAL);
         loop {
             tokio::select! {
-                accepted = self.listener.accept() => match accepted {
+                accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => self.accept(stream, peer, routes.clone()),
                     Err(error) => {
                         tracing::warn!(%error, "can't accept connections");
                         time::sleep(ACCEPT_PAUSE).await;
                     }
                 },
-                () = begun(&mut draining) => return,
+                () = reached(&mut phase, Phase::Closed) => return,
                 _ = tls_check.tick(), if self.tls.is_some() => self.check_tls(),
             }
         }
@@ -85,7 +103,7 @@ impl Server {
         }
         let acceptor = self.tls.as_ref().map(|tls| tls.acceptor());
         let head_timeout = self.edge.config.head_timeout;
-        let draining = self.draining.subscribe();
+        let phase = self.phase.subscribe();
         tokio::spawn(async move {
             let stream = match acceptor {
                 None => Stream::Plain(stream),
@@ -100,22 +118,35 @@ impl Server {
                     }
                 }
             };
-            http(stream, peer, routes, head_timeout, draining).await;
+            http(stream, peer, routes, head_timeout, phase).await;
         });
     }
 
-    /// Stops accepting, lets requests end, and tells all sockets goodbye over `window`.
-    /// Returns when all are gone, or had their time.
+    /// Refuses new sockets, tells all that are open goodbye over `window`, and then stops
+    /// accepting and lets requests end. Returns when all are gone, or had their time.
     pub async fn drain(&self, window: Duration) {
-        self.draining.send_replace(true);
+        self.edge.begin_drain();
+        self.phase.send_replace(Phase::Draining);
         self.edge.drain(window).await;
-        let _ = time::timeout(self.edge.config.head_timeout, self.draining.closed()).await;
+        self.phase.send_replace(Phase::Closed);
+        // Also where nobody ever served.
+        drop(self.listener.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let _ = time::timeout(self.edge.config.head_timeout, self.phase.closed()).await;
     }
 }
 
-/// The drain has begun.
-async fn begun(draining: &mut watch::Receiver<bool>) {
-    let _ = draining.wait_for(|draining| *draining).await;
+/// It is as far as this.
+async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
+    let _ = phase.wait_for(|phase| *phase >= wanted).await;
+}
+
+/// A connection is to end with its answer. One that has not asked yet would be closed at once:
+/// it may ask as long as others are accepted.
+async fn leave(phase: &mut watch::Receiver<Phase>, asked: &AtomicBool) {
+    reached(phase, Phase::Draining).await;
+    if !asked.load(Ordering::Relaxed) {
+        reached(phase, Phase::Closed).await;
+    }
 }
 
 /// One HTTP connection, until it ends or becomes a socket.
@@ -124,21 +155,26 @@ async fn http(
     peer: SocketAddr,
     routes: Router,
     head_timeout: Duration,
-    mut draining: watch::Receiver<bool>,
+    mut phase: watch::Receiver<Phase>,
 ) {
+    let asked = Arc::new(AtomicBool::new(false));
+    let asks = Arc::clone(&asked);
     let service = routes.map_request(move |mut request: Request<hyper::body::Incoming>| {
+        asks.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(ConnectInfo(peer));
         request
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
+        // Of those that come while the node goes down, nobody stays.
+        .keep_alive(*phase.borrow() == Phase::Serving)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
         .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = begun(&mut draining) => {
+        () = leave(&mut phase, &asked) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

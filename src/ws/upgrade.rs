@@ -5,7 +5,7 @@ use super::stream::Stream;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
+    AUTHORIZATION, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
     SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     UPGRADE,
 };
@@ -18,6 +18,9 @@ use hyper_util::rt::TokioIo;
 use protocol::Format;
 use std::sync::Arc;
 use tungstenite::handshake::derive_accept_key;
+
+/// Whoever is refused while the node goes down may try elsewhere after so many seconds.
+const RETRY_AFTER_S: &str = "1";
 
 /// Why there is no socket.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,7 +40,9 @@ pub(super) async fn upgrade(State(edge): State<Arc<Edge>>, mut request: Request)
     let checked = check(&request, &edge.config.origins);
     let handshake = match checked {
         Ok(_) if edge.is_draining() => {
-            return (StatusCode::SERVICE_UNAVAILABLE, "The server is going down.").into_response();
+            let why = "This node is going down; another one takes you in.";
+            let retry_after = [(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S))];
+            return (StatusCode::SERVICE_UNAVAILABLE, retry_after, why).into_response();
         }
         Ok(handshake) => handshake,
         Err(NoSocket(status, why)) => {

@@ -134,7 +134,12 @@ fn settings_that_go_together_do() {
     let message = error(&["--tls-cert", "a.pem"], &[]);
     assert!(message.contains("tls.cert") && message.contains("tls.key"));
     parse(&["--tls-cert", "a.pem", "--tls-key", "b.pem"], &[]).unwrap();
-    assert!(error(&["--store", "cql"], &[]).contains("not in this version"));
+    assert_eq!(error(&["--store", "cql"], &[]), "store = cql needs cql_nodes");
+    let half = error(&["--store", "cql", "--cql-nodes", "a:9042", "--cql-user", "anna"], &[]);
+    assert!(half.contains("cql.password_file"), "{half}");
+    for (flag, wrong) in [("--cql-keyspace", "a\"b"), ("--cql-replication", "many")] {
+        assert!(error(&[flag, wrong], &[]).contains("allowed is"), "{flag}");
+    }
 }
 
 #[test]

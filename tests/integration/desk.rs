@@ -10,9 +10,12 @@ use protocol::support::{
     Ask, Asked, Cancel, Claim, Close, GetBoard, GetHistory, GetStatus, RequestResult, SetCoach,
     State,
 };
-use protocol::{ConversationId, DeskId, Error, ErrorCode, Event, RequestId, Signal, Topic};
+use protocol::{
+    Command, ConversationId, DeskId, Error, ErrorCode, Event, RequestId, Signal, Topic,
+};
 use sanctuary::clock::Clock;
 use std::collections::HashMap;
+use std::time::Duration;
 use tempfile::tempdir;
 
 /// Time for what a crash left undone: relay timers are due by then.
@@ -368,7 +371,7 @@ async fn a_request_that_was_committed_reaches_the_desk_once_after_a_crash() {
     let ada = server.member("ada").await;
     let wanted = ask(server.general().await, Some("Hello?"));
     // Each commit takes a while: after the member's, and before the desk's, the disk breaks.
-    server.faults.slow(std::time::Duration::from_millis(300));
+    server.faults.slow(Duration::from_millis(300));
     let asking = server.by(&ada, wanted.clone());
     let breaking = async {
         let committed =
@@ -394,4 +397,54 @@ async fn a_request_that_was_committed_reaches_the_desk_once_after_a_crash() {
     server.later(RELAYED_MS).await;
     let feed = server.feed(&ada).await;
     assert_eq!(count(&feed, |event| matches!(event, Event::SupportQueued(_))), 1);
+}
+
+/// One node falls asleep between having decided and the commit; the other one carries the
+/// request to the desk, and it is answered and over before the first one wakes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_wakes_does_not_bring_back_a_request_that_is_over() {
+    let folder = tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let sleepy = TestServer::open_at(folder.path(), clock.clone()).await;
+    let awake = TestServer::open_at(folder.path(), clock).await;
+    let (mia, lin) = (awake.member("mia").await, awake.coach("lin").await);
+    let desk_id = awake.general().await;
+    awake.by(&lin, set(1)).await.unwrap();
+
+    // Each of its commits takes so long: first that of the asking, then that of the desk.
+    sleepy.faults.slow(Duration::from_secs(3));
+    let asked = {
+        let (dispatch, caller) = (sleepy.app.dispatch().clone(), mia.caller.clone());
+        let ask = Command::from(ask(desk_id, None));
+        tokio::spawn(async move { dispatch.command(&caller, ask).await })
+    };
+    let request = eventually(async || {
+        awake.later(RELAYED_MS).await;
+        let board = awake.by(&lin, GetBoard { desk_id }).await.unwrap();
+        board.waiting.first().map(|request| request.id)
+    })
+    .await;
+    claim(&awake, &lin, request).await.unwrap();
+    let close = Close { request_id: request, summary: None };
+    awake.by(&lin, close).await.unwrap();
+    awake.later(RELAYED_MS).await;
+    if asked.is_finished() {
+        eprintln!("SKIPPED: this machine is too slow to do all that while one node sleeps");
+    }
+    sleepy.faults.slow(Duration::ZERO);
+    let _ = asked.await.unwrap();
+    for node in [&sleepy, &awake] {
+        node.later(RELAYED_MS).await;
+        let board = node.by(&lin, GetBoard { desk_id }).await.unwrap();
+        assert_eq!((board.waiting_total, board.active_total), (0, 0));
+    }
+    let feed = awake.feed(&mia).await;
+    let queued = count(&feed, |event| matches!(event, Event::SupportQueued(_)));
+    assert_eq!(queued, 1);
+    // And she may ask again.
+    assert_eq!(request_state(&awake, &mia).await, State::Queued);
+}
+
+async fn request_state(server: &TestServer, who: &Person) -> State {
+    request(server, who, None).await.request.state
 }

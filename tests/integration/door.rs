@@ -169,6 +169,7 @@ impl Door {
             }),
             clock: clock.clone(),
             settings,
+            counter: None,
         });
         let _ = carrying.accounts.set(Arc::clone(&accounts));
         let facts = Arc::clone(&accounts) as Arc<dyn sanctuary::auth::AccountFacts>;

@@ -4,8 +4,9 @@
 use futures_util::future::BoxFuture;
 use sanctuary::bus::{Bus, Channel, Control, Notice, Publication};
 use sanctuary::clock::Clock;
+use sanctuary::engine::Faults;
 use sanctuary::engine::schema::Schema;
-use sanctuary::engine::sqlite::{Faults, Options, Sqlite};
+use sanctuary::engine::sqlite::{Options, Sqlite};
 use sanctuary::log::{Log, SqliteLog};
 use sanctuary::store::{SqliteStore, Store, StoreEngine};
 use sanctuary::timers::{SqliteTimers, Timers};
@@ -18,7 +19,7 @@ pub(crate) const START: i64 = 1_800_000_000_000;
 /// Where an engine keeps its things: it can be opened again, and by several at once.
 pub(crate) trait Home: Send + Sync {
     /// Another node on the same data.
-    fn open(&self) -> Engine;
+    fn open(&self) -> BoxFuture<'_, Engine>;
 }
 
 /// One node's engine.
@@ -35,6 +36,11 @@ pub(crate) struct Engine {
     pub(crate) health: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// Ends it cleanly.
     pub(crate) close: Box<dyn Fn() + Send + Sync>,
+    /// Whether it finds out what became of a commit whose result was lost, and sends one that did
+    /// not happen again.
+    pub(crate) finds_out: bool,
+    /// Lets time pass by which rows end: this node's, or the server's.
+    pub(crate) pass: Box<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
     /// Ends rows whose time is over; how many.
     pub(crate) sweep: Box<dyn Fn() -> BoxFuture<'static, u64> + Send + Sync>,
 }
@@ -53,7 +59,8 @@ impl Engine {
 
 /// Breaking an engine while it runs.
 pub(crate) trait Breaks: Send + Sync {
-    /// The next `n` commits fail, and nothing of them happens.
+    /// The next `n` commits fail, and nothing of them happens. An engine that sends a commit again
+    /// gives up sooner or later.
     fn refuse_commits(&self, n: u32);
     /// The next `n` commits happen and are reported as failed.
     fn lose_commit_results(&self, n: u32);
@@ -137,6 +144,7 @@ impl Embedded {
         let (sqlite, faults) = self.sqlite(&clock);
         let bus = Arc::new(Probe::default());
         let (one, two, three) = (Arc::clone(&sqlite), Arc::clone(&sqlite), Arc::clone(&sqlite));
+        let moved = clock.clone();
         let engine = Engine {
             log: Arc::new(SqliteLog::new(Arc::clone(&sqlite), Arc::clone(&bus) as _)),
             store: Arc::new(SqliteStore::new(Arc::clone(&sqlite))),
@@ -146,6 +154,11 @@ impl Embedded {
             faults: Arc::clone(&faults) as _,
             health: Box::new(move || one.health()),
             close: Box::new(move || two.close()),
+            finds_out: false,
+            pass: Box::new(move |time| {
+                moved.advance(i64::try_from(time.as_millis()).unwrap());
+                Box::pin(std::future::ready(()))
+            }),
             sweep: Box::new(move || {
                 let sqlite = Arc::clone(&three);
                 Box::pin(async move { sqlite.sweep().await.unwrap() })
@@ -156,8 +169,8 @@ impl Embedded {
 }
 
 impl Home for Embedded {
-    fn open(&self) -> Engine {
-        self.open_with_faults().0
+    fn open(&self) -> BoxFuture<'_, Engine> {
+        Box::pin(std::future::ready(self.open_with_faults().0))
     }
 }
 
@@ -175,6 +188,16 @@ macro_rules! on_every_engine {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $scenario() {
                     super::$scenario(&crate::engines::Embedded::new()).await;
+                }
+            )*
+        }
+
+        mod cassandra {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $scenario() {
+                    let Some(home) = crate::cassandra::Cassandra::new().await else { return };
+                    super::$scenario(&home).await;
                 }
             )*
         }

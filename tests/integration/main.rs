@@ -8,23 +8,37 @@
 )]
 
 mod accounts;
+mod across;
+mod bus;
+mod cassandra;
 mod client;
+mod clock;
 mod config;
 mod conversations;
+mod cql;
+mod cql_log;
 mod desk;
 mod door;
+mod drain;
 mod edge;
 mod engines;
 mod groups;
 mod http;
 mod hub;
 mod keys;
+mod laws;
 mod log;
 mod logins;
+mod nodes;
 mod outbox;
+mod peers;
 mod presence;
+mod rates;
+mod redis_server;
+mod registry;
 mod resume;
 mod schema;
+mod sequencer;
 mod server;
 mod sqlite;
 mod stage;

@@ -5,7 +5,7 @@ use futures_util::future::{BoxFuture, join_all};
 use protocol::conversations::MessageEdited;
 use protocol::{ErrorCode, Event, MessageId, Millis, Topic, UserId};
 use sanctuary::bus::Channel;
-use sanctuary::error::{Result, busy, unavailable};
+use sanctuary::error::{Result, busy};
 use sanctuary::log::{Span, decode};
 use sanctuary::store::{
     Carry, Cells, Change, CommitError, Corrupt, OutKey, Partition, RELAY_AFTER_MS, RELAY_TIMER,
@@ -27,6 +27,9 @@ on_every_engine! {
     a_crash_before_carrying_is_made_good_by_the_timer,
     a_crash_after_carrying_changes_nothing,
     two_nodes_that_relay_the_same_commit_do_it_once,
+    a_node_that_sleeps_while_it_carries_does_nothing_twice,
+    a_node_that_sleeps_before_its_commit_decides_again,
+    a_relay_that_sleeps_does_not_clear_what_came_since,
     a_failed_effect_stops_its_partition_and_is_tried_again,
     what_failed_is_not_cleared_by_a_later_commit,
     the_next_commit_brings_what_failed_before,
@@ -136,14 +139,13 @@ impl Fire for Relay {
     fn fire<'a>(&'a self, timer: &'a Timer, _: Millis) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             assert_eq!(timer.kind, RELAY_TIMER);
-            let partition = Partition::from_bytes(&timer.subject, &schema());
-            self.0.relay(partition.ok_or_else(unavailable)?).await
+            self.0.relay_of(timer, &schema()).await
         })
     }
 }
 
-fn node(home: &dyn Home) -> Node {
-    let engine = home.open();
+async fn node(home: &dyn Home) -> Node {
+    let engine = home.open().await;
     let store = engine.records();
     let carrier = Arc::new(Carrier::default());
     *carrier.store.lock().unwrap() = Arc::downgrade(&store);
@@ -154,6 +156,8 @@ fn node(home: &dyn Home) -> Node {
 }
 
 const LATER: Millis = START + RELAY_AFTER_MS;
+/// When every timer of these tests is due.
+const MUCH_LATER: Millis = LATER + 60_000;
 
 fn in_box(id: u128) -> Partition {
     Partition::new("test_boxes", [Value::Uuid(Uuid::from_u128(id))])
@@ -201,16 +205,16 @@ async fn numbers(node: &Node, topic: Topic) -> Vec<u128> {
 /// No relay timer stays for what was carried out.
 async fn no_timers(node: &Node) {
     let wait = async {
-        while !node.engine.timers.due(Millis::MAX, 10).await.unwrap().is_empty() {
+        while !node.engine.timers.due(MUCH_LATER, 10).await.unwrap().is_empty() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), wait).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap();
 }
 
 /// Ends as by `kill -9`, as far as one process can: an effect never returns.
 async fn crash_in_an_effect(home: &dyn Home, fill: impl Fn(&mut Change) + Send + Sync + 'static) {
-    let node = node(home);
+    let node = node(home).await;
     let begun = Arc::new(Notify::new());
     let signal = Arc::clone(&begun);
     node.carrier.tell("crash", move |_, _| {
@@ -233,7 +237,7 @@ async fn crash_in_an_effect(home: &dyn Home, fill: impl Fn(&mut Change) + Send +
 }
 
 async fn events_are_in_their_topics_when_a_decision_returns(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     let group = Topic::Group(protocol::GroupId(Uuid::from_u128(3)));
     change(&node, 1, |change| {
         change.event(feed(1), event(10)).event(group, event(11)).event(feed(1), event(12));
@@ -253,7 +257,7 @@ async fn events_are_in_their_topics_when_a_decision_returns(home: &dyn Home) {
 }
 
 async fn effects_are_carried_out_in_order_with_keys_of_their_own(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     change(&node, 1, |change| ["a", "b"].iter().for_each(|name| tell(change, name))).await.unwrap();
     change(&node, 1, |change| tell(change, "c")).await.unwrap();
     let expected = [(1, 0, "a"), (1, 1, "b"), (2, 0, "c")];
@@ -264,7 +268,7 @@ async fn effects_are_carried_out_in_order_with_keys_of_their_own(home: &dyn Home
 }
 
 async fn groups_do_not_wait_for_one_another(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     let met = Arc::new(tokio::sync::Barrier::new(2));
     for name in ["a", "b"] {
         let met = Arc::clone(&met);
@@ -290,7 +294,7 @@ async fn groups_do_not_wait_for_one_another(home: &dyn Home) {
 }
 
 async fn nothing_is_left_after_the_next_commit(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     change(&node, 1, |change| tell(change, "a")).await.unwrap();
     change(&node, 1, |_| {}).await.unwrap();
     assert!(node.store.load(in_box(1)).await.unwrap().outbox.is_empty());
@@ -304,7 +308,7 @@ async fn a_crash_before_carrying_is_made_good_by_the_timer(home: &dyn Home) {
         change.event(feed(1), event(11));
     })
     .await;
-    let node = node(home);
+    let node = node(home).await;
     assert_eq!(numbers(&node, feed(1)).await, [0_u128; 0]);
     assert_eq!(node.driver.fire_due(LATER - 1).await.unwrap(), 0);
     assert_eq!(node.driver.fire_due(LATER).await.unwrap(), 1);
@@ -312,11 +316,11 @@ async fn a_crash_before_carrying_is_made_good_by_the_timer(home: &dyn Home) {
     assert_eq!(node.carrier.names(), ["crash", "after"]);
     let snapshot = node.store.load(in_box(1)).await.unwrap();
     assert_eq!((snapshot.version, snapshot.outbox.len()), (2, 0));
-    assert_eq!(node.driver.fire_due(Millis::MAX).await.unwrap(), 0);
+    assert_eq!(node.driver.fire_due(MUCH_LATER).await.unwrap(), 0);
 }
 
 async fn a_crash_after_carrying_changes_nothing(home: &dyn Home) {
-    let first = node(home);
+    let first = node(home).await;
     change(&first, 1, |change| {
         change.event(feed(1), event(10));
     })
@@ -329,7 +333,7 @@ async fn a_crash_after_carrying_changes_nothing(home: &dyn Home) {
     let left = Timer { due_at: LATER, kind: RELAY_TIMER.to_owned(), subject: in_box(1).to_bytes() };
     first.engine.timers.set(vec![left]).await.unwrap();
     drop(first);
-    let second = node(home);
+    let second = node(home).await;
     assert_eq!(second.driver.fire_due(LATER).await.unwrap(), 1);
     assert_eq!(numbers(&second, feed(1)).await, [10]);
     assert!(second.store.load(in_box(1)).await.unwrap().outbox.is_empty());
@@ -342,15 +346,122 @@ async fn two_nodes_that_relay_the_same_commit_do_it_once(home: &dyn Home) {
         }
     })
     .await;
-    let (one, two) = (node(home), node(home));
+    let (one, two) = (node(home).await, node(home).await);
     let (first, second) = tokio::join!(one.driver.fire_due(LATER), two.driver.fire_due(LATER));
     assert!(first.unwrap() + second.unwrap() >= 1);
     assert_eq!(numbers(&one, feed(1)).await, (10..20).collect::<Vec<_>>());
     assert!(one.store.load(in_box(1)).await.unwrap().outbox.is_empty());
 }
 
+/// An effect called `sleep` that waits to be woken, on this node.
+fn sleeps(node: &Node) -> (Arc<Notify>, Arc<Notify>) {
+    let (asleep, wake) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (signal, goes_on) = (Arc::clone(&asleep), Arc::clone(&wake));
+    node.carrier.tell("sleep", move |_, _| {
+        let (asleep, wake) = (Arc::clone(&signal), Arc::clone(&goes_on));
+        async move {
+            asleep.notify_one();
+            wake.notified().await;
+            Ok(())
+        }
+    });
+    (asleep, wake)
+}
+
+async fn a_node_that_sleeps_while_it_carries_does_nothing_twice(home: &dyn Home) {
+    let (sleepy, awake) = (node(home).await, node(home).await);
+    let (asleep, wake) = sleeps(&sleepy);
+    let store = Arc::clone(&sleepy.store);
+    let caller = tokio::spawn(async move {
+        count(&store, 1, |change| {
+            change.event(feed(1), event(10));
+            tell(change, "sleep");
+            change.event(feed(1), event(11));
+        })
+        .await
+    });
+    asleep.notified().await;
+    // The other one finishes it, and goes on.
+    assert_eq!(awake.driver.fire_due(LATER).await.unwrap(), 1);
+    change(&awake, 1, |change| {
+        change.event(feed(1), event(12));
+    })
+    .await
+    .unwrap();
+    wake.notify_one();
+    caller.await.unwrap().unwrap();
+    no_timers(&sleepy).await;
+    change(&sleepy, 1, |change| {
+        change.event(feed(1), event(13));
+    })
+    .await
+    .unwrap();
+    assert_eq!(numbers(&awake, feed(1)).await, [10, 11, 12, 13]);
+    assert_eq!(awake.carrier.names(), ["sleep"]);
+}
+
+async fn a_node_that_sleeps_before_its_commit_decides_again(home: &dyn Home) {
+    let (sleepy, awake) = (node(home).await, node(home).await);
+    let mut decisions = 0;
+    let mut seen = Vec::new();
+    let decided = sleepy.store.decide(in_box(1), |snapshot| {
+        let before = snapshot.one::<Count>()?.map_or(0, |count| count.0);
+        seen.push(before);
+        decisions += 1;
+        if decisions == 1 {
+            // As if it slept here: the other one decides meanwhile.
+            let change = change(&awake, 1, |_| {});
+            tokio::task::block_in_place(|| {
+                tokio::runtime::Handle::current().block_on(change).unwrap();
+            });
+        }
+        let mut change = Change::new();
+        change.write(Count(before + 1));
+        change.event(feed(1), event(10));
+        Ok((change, ()))
+    });
+    decided.await.unwrap();
+    assert_eq!(seen, [0, 1]);
+    assert_eq!(numbers(&awake, feed(1)).await, [10]);
+    let count = awake.store.load(in_box(1)).await.unwrap().one::<Count>().unwrap().unwrap();
+    assert_eq!(count.0, 2);
+}
+
+async fn a_relay_that_sleeps_does_not_clear_what_came_since(home: &dyn Home) {
+    crash_in_an_effect(home, |change| {
+        change.event(feed(1), event(10));
+    })
+    .await;
+    let (sleepy, awake) = (node(home).await, node(home).await);
+    let (asleep, wake) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (signal, goes_on) = (Arc::clone(&asleep), Arc::clone(&wake));
+    sleepy.carrier.tell("crash", move |_, _| {
+        let (asleep, wake) = (Arc::clone(&signal), Arc::clone(&goes_on));
+        async move {
+            asleep.notify_one();
+            wake.notified().await;
+            Ok(())
+        }
+    });
+    let driver = Arc::clone(&sleepy.driver);
+    let firing = tokio::spawn(async move { driver.fire_due(LATER).await });
+    asleep.notified().await;
+    assert_eq!(awake.driver.fire_due(LATER).await.unwrap(), 1);
+    awake.carrier.fail("broken");
+    change(&awake, 1, |change| tell(change, "broken")).await.unwrap();
+    wake.notify_one();
+    firing.await.unwrap().unwrap();
+    let outbox = awake.store.load(in_box(1)).await.unwrap().outbox;
+    assert_eq!(outbox.len(), 1, "what was not carried out is still there");
+    awake.carrier.heal();
+    let again = LATER + RELAY_AFTER_MS + RETRY_MS;
+    assert!(awake.driver.fire_due(again).await.unwrap() >= 1);
+    assert_eq!(awake.carrier.names(), ["crash", "broken"]);
+    assert_eq!(numbers(&awake, feed(1)).await, [10]);
+}
+
 async fn a_failed_effect_stops_its_partition_and_is_tried_again(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     node.carrier.fail("broken");
     // The commit holds all the same.
     change(&node, 1, |change| {
@@ -370,7 +481,7 @@ async fn a_failed_effect_stops_its_partition_and_is_tried_again(home: &dyn Home)
 }
 
 async fn what_failed_is_not_cleared_by_a_later_commit(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     node.carrier.fail("broken");
     change(&node, 1, |change| tell(change, "broken")).await.unwrap();
     for _ in 0..TIMES {
@@ -391,7 +502,7 @@ async fn what_failed_is_not_cleared_by_a_later_commit(home: &dyn Home) {
 }
 
 async fn the_next_commit_brings_what_failed_before(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     node.carrier.fail("broken");
     change(&node, 1, |change| tell(change, "broken")).await.unwrap();
     node.carrier.heal();
@@ -404,7 +515,7 @@ async fn the_next_commit_brings_what_failed_before(home: &dyn Home) {
 }
 
 async fn older_versions_go_first(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     let changes = (0..40_u128).map(|n| {
         let node = &node;
         async move {
@@ -426,7 +537,7 @@ async fn older_versions_go_first(home: &dyn Home) {
 }
 
 async fn what_fails_now_and_then_follows_once_and_in_order_in_the_end(home: &dyn Home) {
-    let (one, two) = (node(home), node(home));
+    let (one, two) = (node(home).await, node(home).await);
     let calls = Arc::new(AtomicUsize::new(0));
     for node in [&one, &two] {
         let calls = Arc::clone(&calls);
@@ -468,7 +579,7 @@ async fn what_fails_now_and_then_follows_once_and_in_order_in_the_end(home: &dyn
 }
 
 async fn an_effect_may_decide_on_its_own_partition(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     node.carrier.tell("again", |store, _| async move {
         count(&store, 1, |change| {
             change.event(feed(1), event(11));
@@ -485,7 +596,7 @@ async fn an_effect_may_decide_on_its_own_partition(home: &dyn Home) {
 }
 
 async fn effects_may_decide_in_a_circle(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     for (name, next) in [("to 2", 2), ("to 3", 3), ("to 1", 1)] {
         node.carrier.tell(name, move |store, key| async move {
             count(&store, next, |change| {
@@ -516,7 +627,7 @@ async fn effects_may_decide_in_a_circle(home: &dyn Home) {
 }
 
 async fn a_caller_that_leaves_does_not_stop_what_follows(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     let begun = Arc::new(Notify::new());
     let (signal, goes_on) = (Arc::clone(&begun), Arc::new(Notify::new()));
     let go_on = Arc::clone(&goes_on);
@@ -545,7 +656,7 @@ async fn a_caller_that_leaves_does_not_stop_what_follows(home: &dyn Home) {
 }
 
 async fn a_caller_that_leaves_during_the_commit_does_not_either(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     let mut snapshot = node.store.load(in_box(1)).await.unwrap();
     node.engine.faults.slow(Duration::from_millis(50));
     let mut change = Change::new();
@@ -563,7 +674,7 @@ async fn a_caller_that_leaves_during_the_commit_does_not_either(home: &dyn Home)
 }
 
 async fn an_effect_that_panics_is_left_to_the_relay(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     let sound = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&sound);
     node.carrier.tell("panics", move |_, _| {
@@ -580,7 +691,7 @@ async fn an_effect_that_panics_is_left_to_the_relay(home: &dyn Home) {
 }
 
 async fn a_conflict_leaves_nothing_to_carry(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     let mut old = node.store.load(in_box(1)).await.unwrap();
     change(&node, 1, |_| {}).await.unwrap();
     let mut late = Change::new();
@@ -588,23 +699,30 @@ async fn a_conflict_leaves_nothing_to_carry(home: &dyn Home) {
     let outcome = node.store.commit(&mut old, late).await;
     assert!(matches!(outcome, Err(CommitError::Conflict)));
     assert_eq!(old.version, 0);
-    assert!(node.engine.timers.due(Millis::MAX, 10).await.unwrap().is_empty());
+    // Where a timer is written before its commit, it fires for nothing.
+    let timers = node.driver.fire_due(MUCH_LATER).await.unwrap();
+    assert_eq!(timers, usize::from(node.engine.finds_out));
     assert_eq!(numbers(&node, feed(1)).await, [0_u128; 0]);
 }
 
 async fn a_commit_of_unknown_outcome_is_carried_by_its_timer(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     node.engine.faults.lose_commit_results(1);
     let failed = change(&node, 1, |change| {
         change.event(feed(1), event(10));
     });
-    assert_eq!(failed.await.unwrap_err().code, ErrorCode::Unavailable);
-    assert_eq!(node.driver.fire_due(LATER).await.unwrap(), 1);
+    if node.engine.finds_out {
+        failed.await.unwrap();
+        no_timers(&node).await;
+    } else {
+        assert_eq!(failed.await.unwrap_err().code, ErrorCode::Unavailable);
+        assert_eq!(node.driver.fire_due(LATER).await.unwrap(), 1);
+    }
     assert_eq!(numbers(&node, feed(1)).await, [10]);
 }
 
 async fn a_relay_without_anything_left_is_harmless(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     node.store.relay(in_box(1)).await.unwrap();
     change(&node, 1, |change| tell(change, "a")).await.unwrap();
     for _ in 0..2 {
@@ -615,7 +733,7 @@ async fn a_relay_without_anything_left_is_harmless(home: &dyn Home) {
 }
 
 async fn timers_of_one_millisecond_are_kept_apart(home: &dyn Home) {
-    let node = node(home);
+    let node = node(home).await;
     node.carrier.fail("broken");
     for _ in 0..3 {
         change(&node, 1, |change| tell(change, "broken")).await.unwrap();

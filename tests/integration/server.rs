@@ -3,6 +3,8 @@
 
 use crate::client::PATIENCE;
 use crate::engines::START;
+use crate::redis_server::RedisServer;
+use crate::registry::TEMPO;
 use futures_util::{SinkExt, StreamExt};
 use protocol::session::{Open, Opened};
 use protocol::support::{Desks, ListDesks};
@@ -11,20 +13,23 @@ use protocol::{
     Call, CommandFrame, DeskId, Error, Event, Format, Incoming, Push, ReplyFrame, Seq, Signal,
     Topic, UserId,
 };
-use sanctuary::app::{App, Core, Engine};
+use sanctuary::app::{App, Core, Engine, Network, Nodes};
 use sanctuary::auth::{Caller, Role, Roles};
-use sanctuary::bus::{Bus, LocalBus};
+use sanctuary::bus::RedisBus;
 use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
+use sanctuary::engine::Faults;
 use sanctuary::engine::schema::Schema;
-use sanctuary::engine::sqlite::{Faults, Options, Sqlite};
+use sanctuary::engine::sqlite::{Options, Sqlite};
 use sanctuary::features::accounts::{Accounts, NewPeople};
 use sanctuary::http::Metrics;
+use sanctuary::redis::Tempo;
 use sanctuary::ws::EdgeConfig;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -33,6 +38,9 @@ use uuid::Uuid;
 
 /// How long people's tokens live here: longer than any test's clock moves.
 const TOKEN_TTL_MS: i64 = 20 * 60 * 60 * 1_000;
+/// Leases of nodes under test: short enough to wait for, long enough for a busy machine.
+pub(crate) const NODE_TEMPO: Tempo =
+    Tempo { lease: Duration::from_secs(4), refresh: Duration::from_millis(500) };
 
 /// See the module.
 pub(crate) struct TestServer {
@@ -40,7 +48,7 @@ pub(crate) struct TestServer {
     pub(crate) clock: Clock,
     pub(crate) faults: Arc<Faults>,
     pub(crate) address: SocketAddr,
-    accounts: Arc<Accounts>,
+    pub(crate) accounts: Arc<Accounts>,
 }
 
 /// Somebody with an account.
@@ -58,11 +66,58 @@ impl TestServer {
 
     /// One node more, or the same again.
     pub(crate) async fn open_at(folder: &Path, clock: Clock) -> Self {
+        Self::open_with(folder, clock, |_| {}).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn open_with(
+        folder: &Path,
+        clock: Clock,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        Self::open_on(folder, clock, Network::local(), change).await
+    }
+
+    /// One of several nodes, which meet over Redis; its clock runs.
+    pub(crate) async fn node(folder: &Path, name: &str, redis: &[&RedisServer]) -> Self {
+        let mut settings = Settings::defaults().unwrap();
+        settings.redis = redis.iter().map(|server| server.url()).collect();
+        settings.node = name.to_owned();
+        let network = Network::node_with(&settings, &Clock::system(), NODE_TEMPO).await.unwrap();
+        let server = Self::open_on(folder, Clock::system(), network, |_| {}).await;
+        timeout(PATIENCE, server.bus().whole()).await.unwrap();
+        server
+    }
+
+    /// The bus of a node among several.
+    pub(crate) fn bus(&self) -> &RedisBus {
+        &self.app.cluster().unwrap().bus
+    }
+
+    async fn open_on(
+        folder: &Path,
+        clock: Clock,
+        network: Network,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        let nodes = network.cluster.as_ref().and_then(|cluster| cluster.nodes(TEMPO));
+        Self::open_among(folder, clock, network, nodes, change).await
+    }
+
+    /// Over any network, and as one of these nodes.
+    pub(crate) async fn open_among(
+        folder: &Path,
+        clock: Clock,
+        network: Network,
+        nodes: Option<Nodes>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let mut settings = Settings::defaults().unwrap();
         settings.limits = false;
         settings.data = folder.to_owned();
         settings.listen = "127.0.0.1:0".parse().unwrap();
         settings.drain_window_ms = 0;
+        change(&mut settings);
         let faults = Arc::new(Faults::default());
         let engine = Sqlite::open_with(Options {
             folder: folder.to_owned(),
@@ -70,14 +125,15 @@ impl TestServer {
             schema: Schema::embedded().clone().unwrap(),
             faults: Arc::clone(&faults),
         });
-        let (bus, from_bus) = LocalBus::new();
-        let bus: Arc<dyn Bus> = Arc::new(bus);
+        let Network { bus, from_bus, cluster } = network;
         let engine = Engine::embedded(engine.unwrap(), &bus);
-        let core = Core::over(engine, bus, from_bus, &settings, clock.clone()).await.unwrap();
+        let core =
+            Core::among(engine, bus, from_bus, nodes, &settings, clock.clone()).await.unwrap();
+        let core = core.with_cluster(cluster);
         let accounts = Arc::clone(core.accounts());
         let metrics = Metrics::detached();
         let app = App::listen(core, &settings, metrics, EdgeConfig::default()).await.unwrap();
-        let address = app.address().unwrap();
+        let address = app.address();
         Self { app, clock, faults, address, accounts }
     }
 

@@ -69,7 +69,7 @@ async fn what_waits_at_the_end_is_still_written_and_the_wal_is_gone() {
     assert_eq!(late.code, ErrorCode::Unavailable);
     let wal = home.folder().join(format!("{}-wal", sanctuary::engine::sqlite::FILE_NAME));
     assert!(std::fs::metadata(wal).map_or(true, |wal| wal.len() == 0));
-    assert_eq!(numbers(&home.open(), topic(1)).await.len(), 300);
+    assert_eq!(numbers(&home.open().await, topic(1)).await.len(), 300);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -86,7 +86,7 @@ async fn what_another_process_writes_is_noticed_and_what_we_write_is_not() {
     }
     let look = Duration::from_millis(2 * FOREIGN_LOOK_MS);
     assert!(tokio::time::timeout(look, foreign.changed()).await.is_err());
-    append(&home.open(), topic(1), None, open(20)).await.unwrap();
+    append(&home.open().await, topic(1), None, open(20)).await.unwrap();
     tokio::time::timeout(20 * look, foreign.changed()).await.unwrap().unwrap();
 }
 
@@ -144,7 +144,7 @@ async fn what_was_acknowledged_outlives_kill_9() {
         child.wait().unwrap();
         // What was in the pipe was acknowledged too; the last line may be cut.
         acknowledged.extend(lines.map_while(Result::ok).filter_map(|line| said(&line)));
-        let engine = home.open();
+        let engine = home.open().await;
         let kept = [numbers(&engine, topic(0)).await, numbers(&engine, topic(1)).await];
         for (topic, seq, number) in &acknowledged {
             let place = usize::try_from(seq - 1).unwrap();

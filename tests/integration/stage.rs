@@ -56,6 +56,10 @@ impl MemoryLog {
 }
 
 impl Log for MemoryLog {
+    fn finish_redactions<'a>(&'a self, _: &'a [u8]) -> BoxFuture<'a, Result<()>> {
+        unreachable!("the stage redacts nothing")
+    }
+
     fn append(&self, _: Append) -> BoxFuture<'_, Result<Appended>> {
         unreachable!("the stage pushes events on its own")
     }
@@ -365,7 +369,7 @@ impl Stage {
         let commands = Arc::new(Shared(Arc::clone(&stub)));
         let edge = Edge::new(Arc::clone(&hub), commands, clock.clone(), config);
         let server = Server::bind(addr, tls, Arc::clone(&edge)).unwrap();
-        let addr = server.local_addr().unwrap();
+        let addr = server.local_addr();
         let routes = edge.routes();
         let serving = Arc::clone(&server);
         tokio::spawn(async move { serving.serve(routes).await });

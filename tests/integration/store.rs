@@ -7,8 +7,9 @@ use sanctuary::clock::Clock;
 use sanctuary::engine::schema::Schema;
 use sanctuary::engine::sqlite::{OpenError, Options, Sqlite};
 use sanctuary::store::{
-    Batch, COMMIT_ROWS_MAX, Cells, Change, CommitError, Corrupt, LIST_ROWS_MAX, Maximum, Partition,
-    PlainRecord, Range, Row, Snapshot, TURN_WAITERS_MAX, Value, Version, VersionedRecord,
+    Batch, COMMIT_BYTES_MAX, COMMIT_ROWS_MAX, Cells, Change, CommitError, Corrupt, LIST_ROWS_MAX,
+    Maximum, Partition, PlainRecord, Range, Row, Snapshot, TURN_WAITERS_MAX, Value, Version,
+    VersionedRecord,
 };
 use std::time::Duration;
 use uuid::Uuid;
@@ -26,6 +27,7 @@ on_every_engine! {
     a_decision_that_refuses_writes_nothing,
     too_many_decisions_on_one_partition_are_busy,
     commits_are_limited,
+    commits_are_limited_in_bytes,
     a_row_changes_once_in_a_commit,
     a_failed_commit_changes_nothing,
     a_commit_of_unknown_outcome_is_seen_by_the_next_load,
@@ -120,7 +122,7 @@ fn shelf() -> Vec<Value> {
 }
 
 fn no_change() -> Batch {
-    Batch { writes: vec![], deletes: vec![], outbox: vec![], done: vec![], relay: None }
+    Batch { writes: vec![], deletes: vec![], outbox: vec![], done: 0, relay: None }
 }
 
 fn writes(rows: Vec<Row>) -> Batch {
@@ -147,17 +149,17 @@ async fn load(engine: &Engine, id: u128) -> Snapshot {
 fn code(error: CommitError) -> ErrorCode {
     match error {
         CommitError::Failed(error) => error.code,
-        CommitError::Conflict => panic!("a conflict is no failure"),
+        CommitError::Conflict | CommitError::TooLarge => panic!("{error} is no failure"),
     }
 }
 
 async fn a_partition_without_commits_is_at_version_0(home: &dyn Home) {
-    let snapshot = load(&home.open(), 1).await;
+    let snapshot = load(&home.open().await, 1).await;
     assert_eq!((snapshot.version, snapshot.rows.len(), snapshot.outbox.len()), (0, 0, 0));
 }
 
 async fn rows_come_back_as_they_were_committed(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let cells = vec![
         ("words", Value::Text("ünï".to_owned())),
         ("number", Value::Int(i64::MIN)),
@@ -171,12 +173,12 @@ async fn rows_come_back_as_they_were_committed(home: &dyn Home) {
     let batch = writes(vec![written.clone(), empty.clone()]);
     assert_eq!(commit(&engine, 1, 0, batch).await.unwrap(), 1);
     drop(engine);
-    let snapshot = load(&home.open(), 1).await;
+    let snapshot = load(&home.open().await, 1).await;
     assert_eq!((snapshot.version, snapshot.rows), (1, vec![written, empty]));
 }
 
 async fn a_row_is_written_whole(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let first = row(1, vec![("number", Value::Int(1)), ("open", Value::Bool(true))]);
     let second = row(1, vec![("open", Value::Bool(false))]);
     commit(&engine, 1, 0, writes(vec![first])).await.unwrap();
@@ -185,7 +187,7 @@ async fn a_row_is_written_whole(home: &dyn Home) {
 }
 
 async fn a_commit_of_an_older_version_conflicts_and_writes_nothing(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     commit(&engine, 1, 0, writes(vec![row(1, vec![])])).await.unwrap();
     for expected in [0, 2] {
         let conflict = commit(&engine, 1, expected, writes(vec![row(2, vec![])])).await;
@@ -196,7 +198,7 @@ async fn a_commit_of_an_older_version_conflicts_and_writes_nothing(home: &dyn Ho
 }
 
 async fn of_racing_commits_exactly_one_wins_each_version(home: &dyn Home) {
-    let (one, two) = (home.open(), home.open());
+    let (one, two) = (home.open().await, home.open().await);
     for version in 0..15 {
         let race = (0..8_u128).map(|n| {
             let engine = if n % 2 == 0 { &one } else { &two };
@@ -216,7 +218,7 @@ async fn of_racing_commits_exactly_one_wins_each_version(home: &dyn Home) {
 }
 
 async fn decisions_that_race_on_two_nodes_all_count_once(home: &dyn Home) {
-    let (one, two) = (home.open(), home.open());
+    let (one, two) = (home.open().await, home.open().await);
     let (first, second) = (one.records(), two.records());
     let decisions = (0..60).map(|n| {
         let records = if n % 2 == 0 { &first } else { &second };
@@ -244,7 +246,7 @@ async fn decisions_that_race_on_two_nodes_all_count_once(home: &dyn Home) {
 }
 
 async fn a_partition_keeps_its_version_when_its_rows_are_gone(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     commit(&engine, 1, 0, writes(vec![row(1, vec![]), row(2, vec![])])).await.unwrap();
     let deletes = vec![("label", Uuid::from_u128(1)), ("label", Uuid::from_u128(2))];
     commit(&engine, 1, 1, Batch { deletes, ..no_change() }).await.unwrap();
@@ -254,7 +256,7 @@ async fn a_partition_keeps_its_version_when_its_rows_are_gone(home: &dyn Home) {
 }
 
 async fn partitions_do_not_mix(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     commit(&engine, 1, 0, writes(vec![row(1, vec![])])).await.unwrap();
     commit(&engine, 2, 0, writes(vec![row(2, vec![])])).await.unwrap();
     commit(&engine, 2, 1, no_change()).await.unwrap();
@@ -265,14 +267,14 @@ async fn partitions_do_not_mix(home: &dyn Home) {
 }
 
 async fn an_empty_change_commits_nothing(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let answer = engine.records().decide(in_box(1), |_| Ok((Change::new(), 5))).await;
     assert_eq!(answer.unwrap(), 5);
     assert_eq!(load(&engine, 1).await.version, 0);
 }
 
 async fn a_decision_that_refuses_writes_nothing(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let refused = engine
         .records()
         .decide(in_box(1), |_| Err::<(Change, ()), Error>(sanctuary::error::conflict("no")))
@@ -282,7 +284,7 @@ async fn a_decision_that_refuses_writes_nothing(home: &dyn Home) {
 }
 
 async fn too_many_decisions_on_one_partition_are_busy(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let records = engine.records();
     engine.faults.slow(Duration::from_millis(30));
     let decide = async |item: usize| {
@@ -305,7 +307,7 @@ async fn too_many_decisions_on_one_partition_are_busy(home: &dyn Home) {
 }
 
 async fn commits_are_limited(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let rows = |count: usize| (0..count).map(|n| row(n as u128, vec![])).collect();
     let over = commit(&engine, 1, 0, writes(rows(COMMIT_ROWS_MAX + 1))).await.unwrap_err();
     assert_eq!(code(over), ErrorCode::Internal);
@@ -314,8 +316,30 @@ async fn commits_are_limited(home: &dyn Home) {
     assert_eq!(load(&engine, 1).await.rows.len(), COMMIT_ROWS_MAX);
 }
 
+async fn commits_are_limited_in_bytes(home: &dyn Home) {
+    let engine = home.open().await;
+    let records = engine.records();
+    let large = |bytes: usize| {
+        let mut change = Change::new();
+        let words = Some("x".repeat(bytes - change.bytes()));
+        change.write(Label { words, ..label(1, 1) });
+        let over = change.bytes() - bytes;
+        let mut change = Change::new();
+        change.write(Label { words: Some("x".repeat(bytes - over)), ..label(1, 1) });
+        assert_eq!(change.bytes(), bytes);
+        change
+    };
+    let mut snapshot = load(&engine, 1).await;
+    let over = records.commit(&mut snapshot, large(COMMIT_BYTES_MAX + 1)).await;
+    assert!(matches!(over, Err(CommitError::TooLarge)));
+    assert_eq!(load(&engine, 1).await.version, 0);
+    let following = records.commit(&mut snapshot, large(COMMIT_BYTES_MAX)).await.unwrap();
+    following.done().await;
+    assert_eq!(load(&engine, 1).await.version, 1);
+}
+
 async fn a_row_changes_once_in_a_commit(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let twice = writes(vec![row(1, vec![]), row(1, vec![])]);
     assert_eq!(code(commit(&engine, 1, 0, twice).await.unwrap_err()), ErrorCode::Internal);
     let deletes = vec![("label", Uuid::from_u128(1))];
@@ -327,10 +351,11 @@ async fn a_row_changes_once_in_a_commit(home: &dyn Home) {
 }
 
 async fn a_failed_commit_changes_nothing(home: &dyn Home) {
-    let engine = home.open();
-    engine.faults.refuse_commits(1);
+    let engine = home.open().await;
+    engine.faults.refuse_commits(100);
     let failed = commit(&engine, 1, 0, writes(vec![row(1, vec![])])).await.unwrap_err();
     assert_eq!(code(failed), ErrorCode::Unavailable);
+    engine.faults.refuse_commits(0);
     assert!((engine.health)().is_err());
     let snapshot = load(&engine, 1).await;
     assert_eq!((snapshot.version, snapshot.rows.len()), (0, 0));
@@ -339,17 +364,21 @@ async fn a_failed_commit_changes_nothing(home: &dyn Home) {
 }
 
 async fn a_commit_of_unknown_outcome_is_seen_by_the_next_load(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     engine.faults.lose_commit_results(1);
-    let failed = commit(&engine, 1, 0, writes(vec![row(1, vec![])])).await.unwrap_err();
-    assert_eq!(code(failed), ErrorCode::Unavailable);
+    let lost = commit(&engine, 1, 0, writes(vec![row(1, vec![])])).await;
+    if engine.finds_out {
+        assert_eq!(lost.unwrap(), 1);
+    } else {
+        assert_eq!(code(lost.unwrap_err()), ErrorCode::Unavailable);
+    }
     assert_eq!(load(&engine, 1).await.version, 1);
     let again = commit(&engine, 1, 0, writes(vec![row(1, vec![])])).await;
     assert!(matches!(again, Err(CommitError::Conflict)));
 }
 
 async fn plain_rows_are_replaced_whole_and_removed(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let mut first = on_shelf(1, 1);
     first.0.push(("words", Value::Text("old".to_owned())));
     let key = [shelf(), vec![Value::Int(1), Value::Uuid(Uuid::from_u128(1))]].concat();
@@ -366,7 +395,7 @@ async fn plain_rows_are_replaced_whole_and_removed(home: &dyn Home) {
 }
 
 async fn typed_records_come_back(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let records = engine.records();
     let thing = |placed_at, open| Thing {
         room: "hall".to_owned(),
@@ -386,7 +415,7 @@ async fn typed_records_come_back(home: &dyn Home) {
 }
 
 async fn lists_run_in_clustering_order_both_ways(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let rows = [(1, 1), (2, 1), (2, 2), (2, 3), (3, 1)];
     let cells = rows.iter().map(|(at, thing)| on_shelf(*at, *thing)).collect();
     engine.store.put("test_shelves", cells).await.unwrap();
@@ -416,7 +445,7 @@ async fn lists_run_in_clustering_order_both_ways(home: &dyn Home) {
 }
 
 async fn lists_end_at_their_limit(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let cells = (0..=i64::from(LIST_ROWS_MAX)).map(|at| on_shelf(at, 1)).collect();
     engine.store.put("test_shelves", cells).await.unwrap();
     for (limit, expected) in [(0, 0), (LIST_ROWS_MAX, 1_000), (LIST_ROWS_MAX + 1, 1_000)] {
@@ -430,7 +459,28 @@ fn good_code(code: &str) -> Cells {
 }
 
 async fn rows_end_when_their_time_is_over(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
+    let key = || vec![Value::Text("a".to_owned())];
+    let cells =
+        || Cells(vec![("spark", Value::Text("a".to_owned())), ("owner", Value::Uuid(Uuid::nil()))]);
+    engine.store.put("test_codes", vec![good_code("a")]).await.unwrap();
+    engine.store.put("test_sparks", vec![cells()]).await.unwrap();
+    (engine.pass)(Duration::from_secs(1)).await;
+    let gone = async {
+        while engine.store.get("test_sparks", key()).await.unwrap().is_some() {
+            (engine.pass)(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gone).await.unwrap();
+    let range = Range { partition: key(), after: None, descending: false, limit: 5 };
+    assert!(engine.store.list("test_sparks", range).await.unwrap().is_empty());
+    assert_eq!(engine.store.get("test_codes", key()).await.unwrap(), Some(good_code("a")));
+}
+
+/// Where the clock is ours, to the millisecond.
+#[tokio::test]
+async fn an_embedded_row_ends_on_time_and_begins_anew_when_it_is_written_again() {
+    let engine = Embedded::new().open().await;
     let get = async |code: &str| {
         engine.store.get("test_codes", vec![Value::Text(code.to_owned())]).await.unwrap()
     };
@@ -460,7 +510,7 @@ fn mark(page: u128, columns: &[(&'static str, i64)]) -> Maximum {
 }
 
 async fn maxima_only_rise(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let records = engine.records();
     let get = async || {
         let key = mark(2, &[]).key;
@@ -479,7 +529,7 @@ async fn maxima_only_rise(home: &dyn Home) {
 }
 
 async fn each_kind_of_table_is_written_its_own_way(home: &dyn Home) {
-    let store = &home.open().store;
+    let store = &home.open().await.store;
     let id = || vec![Value::Uuid(Uuid::nil())];
     let range = || Range { partition: id(), after: None, descending: false, limit: 1 };
     let change = async |table| {
@@ -508,7 +558,7 @@ async fn each_kind_of_table_is_written_its_own_way(home: &dyn Home) {
 }
 
 async fn values_must_fit_their_columns(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let wrong: [(&'static str, Value); 8] = [
         ("words", Value::Int(1)),
         ("number", Value::Text(String::new())),

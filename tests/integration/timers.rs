@@ -1,11 +1,12 @@
 //! What timers promise, on every engine.
 
 use crate::engines::{Engine, Home, START, on_every_engine};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use protocol::{ErrorCode, Millis};
 use sanctuary::error::{Result, busy};
 use sanctuary::timers::{
-    Driver, FIRES_MAX, Fire, RETRY_MS, SCAN_TIMERS_MAX, SUBJECT_BYTES_MAX, Timer,
+    Driver, FIRES_MAX, Fire, Others, RETRY_MS, SCAN_TIMERS_MAX, SUBJECT_BYTES_MAX, Share, TURN_MS,
+    Timer,
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +19,8 @@ on_every_engine! {
     a_timer_taken_back_does_not_fire,
     a_timer_fires_after_a_restart_and_only_once,
     a_timer_of_a_node_that_died_fires_on_another,
+    nodes_that_know_one_another_fire_each_timer_once,
+    the_share_of_a_dead_node_waits_for_one_turn,
     a_timer_that_failed_is_tried_again_later,
     failed_timers_do_not_hold_up_those_behind,
     a_firing_that_panics_is_tried_again,
@@ -71,7 +74,7 @@ fn driver(engine: &Engine, fired: &Arc<Fired>) -> Arc<Driver> {
 }
 
 async fn due_timers_come_oldest_first_and_up_to_a_limit(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let set = [(70_000, "c"), (-60_000, "a"), (59_999, "b"), (60_001, "z"), (-1, "aa")];
     let set = set.iter().map(|(at, subject)| timer(START + at, subject)).collect();
     engine.timers.set(set).await.unwrap();
@@ -92,7 +95,7 @@ async fn due_timers_come_oldest_first_and_up_to_a_limit(home: &dyn Home) {
 }
 
 async fn a_timer_set_twice_is_one(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     for _ in 0..2 {
         engine.timers.set(vec![timer(START, "a"), timer(START, "a")]).await.unwrap();
     }
@@ -100,7 +103,7 @@ async fn a_timer_set_twice_is_one(home: &dyn Home) {
 }
 
 async fn a_timer_taken_back_does_not_fire(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let fired = Arc::default();
     engine.timers.set(vec![timer(START, "a"), timer(START, "b")]).await.unwrap();
     engine.timers.clear(vec![timer(START, "a"), timer(START, "never set")]).await.unwrap();
@@ -109,10 +112,10 @@ async fn a_timer_taken_back_does_not_fire(home: &dyn Home) {
 }
 
 async fn a_timer_fires_after_a_restart_and_only_once(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     engine.timers.set(vec![timer(START + 5, "a")]).await.unwrap();
     drop(engine);
-    let engine = home.open();
+    let engine = home.open().await;
     let fired = Arc::default();
     let driver = driver(&engine, &fired);
     assert_eq!(driver.fire_due(START + 4).await.unwrap(), 0);
@@ -122,15 +125,57 @@ async fn a_timer_fires_after_a_restart_and_only_once(home: &dyn Home) {
 }
 
 async fn a_timer_of_a_node_that_died_fires_on_another(home: &dyn Home) {
-    let (one, two) = (home.open(), home.open());
+    let (one, two) = (home.open().await, home.open().await);
     one.timers.set(vec![timer(START, "a")]).await.unwrap();
     drop(one);
     let fired = Arc::default();
     assert_eq!(driver(&two, &fired).fire_due(START).await.unwrap(), 1);
 }
 
+/// The driver of a node called `me` that believes these nodes to live.
+fn sharing(engine: &Engine, fired: &Arc<Fired>, me: &str, nodes: [&str; 3]) -> Arc<Driver> {
+    let others = Others::Known(nodes.map(str::to_owned).to_vec());
+    Driver::sharing(
+        Arc::clone(&engine.timers),
+        Arc::clone(fired) as _,
+        engine.clock.clone(),
+        Share::among(me, move || others.clone()),
+    )
+}
+
+async fn nodes_that_know_one_another_fire_each_timer_once(home: &dyn Home) {
+    const NAMES: [&str; 3] = ["a", "b", "c"];
+    let (engines, fired): (Vec<Engine>, Arc<Fired>) =
+        (join_all((0..3).map(|_| home.open())).await, Arc::default());
+    let drivers: Vec<_> =
+        engines.iter().zip(NAMES).map(|(engine, me)| sharing(engine, &fired, me, NAMES)).collect();
+    let timers = (0..30).map(|n| timer(START, &n.to_string())).collect();
+    engines[0].timers.set(timers).await.unwrap();
+    let mut counts = Vec::new();
+    for driver in &drivers {
+        counts.push(driver.fire_due(START).await.unwrap());
+    }
+    assert_eq!(counts.iter().sum::<usize>(), 30);
+    assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+    assert!((0..30).all(|n| fired.times(&n.to_string()) == 1));
+}
+
+async fn the_share_of_a_dead_node_waits_for_one_turn(home: &dyn Home) {
+    const NAMES: [&str; 3] = ["a", "b", "dead"];
+    let (one, two) = (home.open().await, home.open().await);
+    let fired: Arc<Fired> = Arc::default();
+    let (a, b) = (sharing(&one, &fired, "a", NAMES), sharing(&two, &fired, "b", NAMES));
+    one.timers.set((0..30).map(|n| timer(START, &n.to_string())).collect()).await.unwrap();
+    let mut sum = 0;
+    for (now, all) in [(START, false), (START + TURN_MS - 1, false), (START + TURN_MS, true)] {
+        sum += a.fire_due(now).await.unwrap() + b.fire_due(now).await.unwrap();
+        assert_eq!(sum == 30, all, "{sum} at {now}");
+    }
+    assert!((0..30).all(|n| fired.times(&n.to_string()) == 1));
+}
+
 async fn a_timer_that_failed_is_tried_again_later(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let fired: Arc<Fired> = Arc::default();
     let driver = driver(&engine, &fired);
     engine.timers.set(vec![timer(START, "a")]).await.unwrap();
@@ -144,7 +189,7 @@ async fn a_timer_that_failed_is_tried_again_later(home: &dyn Home) {
 }
 
 async fn failed_timers_do_not_hold_up_those_behind(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let fired: Arc<Fired> = Arc::default();
     let driver = driver(&engine, &fired);
     let names: Vec<String> = (0..SCAN_TIMERS_MAX).map(|n| format!("broken {n}")).collect();
@@ -158,7 +203,7 @@ async fn failed_timers_do_not_hold_up_those_behind(home: &dyn Home) {
 }
 
 async fn a_firing_that_panics_is_tried_again(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let fired: Arc<Fired> = Arc::default();
     let driver = driver(&engine, &fired);
     engine.timers.set(vec![timer(START, "a"), timer(START, "b")]).await.unwrap();
@@ -170,7 +215,7 @@ async fn a_firing_that_panics_is_tried_again(home: &dyn Home) {
 }
 
 async fn a_timer_under_way_is_not_fired_again(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let fired: Arc<Fired> = Arc::default();
     let driver = driver(&engine, &fired);
     engine.timers.set(vec![timer(START, "a")]).await.unwrap();
@@ -181,7 +226,7 @@ async fn a_timer_under_way_is_not_fired_again(home: &dyn Home) {
 }
 
 async fn few_fire_at_once(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let fired: Arc<Fired> = Arc::default();
     let timers = (0..2 * FIRES_MAX).map(|n| timer(START, &n.to_string())).collect();
     engine.timers.set(timers).await.unwrap();
@@ -191,7 +236,7 @@ async fn few_fire_at_once(home: &dyn Home) {
 }
 
 async fn the_driver_scans_on_its_own(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let fired: Arc<Fired> = Arc::default();
     let running = tokio::spawn(driver(&engine, &fired).run());
     engine.timers.set(vec![timer(START + 1_000, "a")]).await.unwrap();
@@ -207,7 +252,7 @@ async fn the_driver_scans_on_its_own(home: &dyn Home) {
 }
 
 async fn subjects_are_limited(home: &dyn Home) {
-    let engine = home.open();
+    let engine = home.open().await;
     let long = |bytes| vec![timer(START, &"x".repeat(bytes))];
     engine.timers.set(long(SUBJECT_BYTES_MAX)).await.unwrap();
     let error = engine.timers.set(long(SUBJECT_BYTES_MAX + 1)).await.unwrap_err();

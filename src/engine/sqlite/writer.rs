@@ -6,12 +6,12 @@
 //! would cost two statements an append]. A commit that fails, or whose outcome is not known, is
 //! `unavailable` to all of its callers.
 
-use super::faults::{CommitFault, Faults};
-use super::health::Health;
 use super::queue::{Job, Queue};
 use super::tables::SWEEP_ROWS_MAX;
 use super::{WRITER_CACHE_KIB, configure, error};
 use crate::clock::Clock;
+use crate::engine::faults::{CommitFault, Faults};
+use crate::engine::health::Health;
 use rusqlite::{Connection, ffi};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;

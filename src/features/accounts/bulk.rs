@@ -114,6 +114,7 @@ impl Accounts {
         match self.store.commit(&mut nothing, change).await {
             Ok(_) => Ok(true),
             Err(CommitError::Conflict) => Ok(false),
+            Err(CommitError::TooLarge) => Err(crate::error::internal(&"an account is too large")),
             Err(CommitError::Failed(error)) => Err(error),
         }
     }

@@ -27,7 +27,7 @@ impl Accounts {
     /// address has an account.
     pub async fn login(&self, origin: &Origin, wanted: Login) -> Result<Tokens> {
         let typed = wanted.email.trim().to_lowercase();
-        self.throttle.login(&typed, origin.address)?;
+        self.throttle.login(&typed, origin.address).await?;
         let account = match model::email(&typed) {
             Ok(email) => self.account_by_email(&email).await?,
             Err(_) => None,

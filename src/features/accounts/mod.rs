@@ -24,6 +24,7 @@ pub use register::ACCOUNT_CREATE;
 use crate::auth::{AccessTokens, MasterKey, Passwords, RefreshTokens};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::rates::Counter;
 use crate::store::Store;
 use names::Names;
 use protocol::close::CloseCode;
@@ -65,6 +66,8 @@ pub struct Parts<'a> {
     pub clock: Clock,
     /// Settings.
     pub settings: AccountSettings,
+    /// Counts logins and registrations of all nodes; `None` where there is one.
+    pub counter: Option<Arc<Counter>>,
 }
 
 /// The settings of accounts.
@@ -127,7 +130,7 @@ impl Accounts {
             passwords: parts.passwords,
             close: parts.close,
             clock: parts.clock,
-            throttle: Throttle::new(&parts.settings.rates),
+            throttle: Throttle::new(&parts.settings.rates, parts.counter),
             settings: parts.settings,
             names: Names::default(),
         })

@@ -36,7 +36,7 @@ impl Accounts {
         model::password(&wanted.password)?;
         let name = model::name(&wanted.name)?;
         let username = wanted.username.as_deref().map(model::username).transpose()?;
-        self.throttle.registration(origin.address)?;
+        self.throttle.registration(origin.address).await?;
         if self.by_email(&email).await?.is_some() {
             return Err(Refusal::EmailTaken.into());
         }

@@ -114,6 +114,21 @@ impl Conversations {
         Ok(member.map(|member| Visible { from: 1, until: member.until }))
     }
 
+    /// A person's conversations in which something may have happened since then.
+    pub async fn active_since(&self, user: UserId, since: Millis) -> Result<Vec<ConversationId>> {
+        let rows = rows::inbox(&self.store, user).await?;
+        let active = rows.into_iter().filter(|row| row.head_at.is_some_and(|at| at >= since));
+        Ok(active.map(|row| row.conversation_id).collect())
+    }
+
+    /// The conversation that an event of somebody's feed brought them into.
+    pub fn joined(event: &Event) -> Option<ConversationId> {
+        match event {
+            Event::ConversationJoined(joined) => Some(joined.conversation_id),
+            _ => None,
+        }
+    }
+
     /// Opens a conversation for another feature, or lets the helper join it. Done once for each
     /// cause, however often it is asked.
     pub(crate) async fn ensure(&self, cause: &OutKey, wanted: &Ensure) -> Result<()> {

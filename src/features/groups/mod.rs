@@ -11,12 +11,12 @@ mod rows;
 
 use crate::bus::Channel;
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{Result, busy};
 use crate::features::accounts::Accounts;
 use crate::hub::Hub;
 use crate::log::Log;
 use crate::rights::Visible;
-use crate::store::{Change, Store};
+use crate::store::{COMMIT_TRIES_MAX, Change, Store};
 use model::{Refusal, Standing, Wish};
 use protocol::groups::{MembershipEnded, MembershipStarted, Role};
 use protocol::{GroupId, Topic, UserId};
@@ -60,11 +60,21 @@ impl Groups {
     }
 
     /// Carries out [`PROJECT`]: the projections follow the membership as it is now, so the
-    /// order of two of them does not matter.
+    /// order of two of them does not matter. Read again after the writing: a node that slept in
+    /// between may have written what was true before.
     pub(crate) async fn project(&self, project: &Project) -> Result<()> {
         let &Project { group_id, user_id } = project;
-        let snapshot = self.store.load(rows::membership(group_id, user_id)).await?;
-        rows::project(&self.store, group_id, user_id, rows::standing(&snapshot)?).await
+        let membership = rows::membership(group_id, user_id);
+        let mut snapshot = self.store.load(membership.clone()).await?;
+        for _ in 0..COMMIT_TRIES_MAX {
+            let standing = rows::standing(&snapshot)?;
+            rows::project(&self.store, group_id, user_id, standing).await?;
+            snapshot = self.store.load(membership.clone()).await?;
+            if rows::standing(&snapshot)? == standing {
+                return Ok(());
+            }
+        }
+        Err(busy())
     }
 
     async fn role(&self, user: UserId, id: GroupId) -> Result<Option<Role>> {

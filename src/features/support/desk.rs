@@ -6,12 +6,13 @@ use super::model::{Coach, Desk, Happening, Input, Request};
 use super::rows;
 use crate::bus::{Bus, Channel, Class, Notice};
 use crate::clock::Clock;
-use crate::error::{Result, busy, not_found, unavailable};
+use crate::error::{Result, busy, internal, not_found, unavailable};
 use crate::features::conversations::{Conversations, Ensure};
 use crate::store::{
     COMMIT_TRIES_MAX, Change, CommitError, Following, Snapshot, Store, Version, on_a_lane,
 };
 use crate::timers::{Timer, Timers};
+use futures_util::future::try_join_all;
 use protocol::conversations::Kind;
 use protocol::limits::BOARD_REQUESTS_MAX;
 use protocol::support::{
@@ -204,51 +205,67 @@ impl Actor {
     /// Decides, and answers once what follows from it was carried out; the desk goes on with the
     /// next decisions meanwhile.
     async fn decide(&mut self, asked: Vec<(Input, Reply)>) {
-        let (inputs, replies): (Vec<Input>, Vec<Reply>) = asked.into_iter().unzip();
-        let mut outcome = Err(busy());
-        for _ in 0..COMMIT_TRIES_MAX {
-            match self.attempt(&inputs).await {
+        let mut left = vec![asked];
+        while let Some(asked) = left.pop() {
+            let (mut inputs, mut replies): (Vec<Input>, Vec<Reply>) = asked.into_iter().unzip();
+            match self.settle(&inputs).await {
+                Ok((answers, following)) => self.answer(replies, answers, following),
+                // In halves, the first one first.
+                Err(CommitError::TooLarge) if inputs.len() > 1 => {
+                    let half = inputs.len() / 2;
+                    let rest = inputs.split_off(half).into_iter().zip(replies.split_off(half));
+                    left.push(rest.collect());
+                    left.push(inputs.into_iter().zip(replies).collect());
+                }
+                Err(error) => {
+                    let error = match error {
+                        CommitError::Conflict => busy(),
+                        CommitError::TooLarge => internal(&"one decision is too large to commit"),
+                        CommitError::Failed(error) => error,
+                    };
+                    for reply in replies {
+                        let _ = reply.to.send(Err(error.clone()));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn settle(
+        &mut self,
+        inputs: &[Input],
+    ) -> std::result::Result<(Vec<Answer>, Option<Following>), CommitError> {
+        for _ in 1..COMMIT_TRIES_MAX {
+            match self.attempt(inputs).await {
                 Err(CommitError::Conflict) => {}
-                Err(CommitError::Failed(error)) => {
-                    outcome = Err(error);
-                    break;
-                }
-                Ok(answers) => {
-                    outcome = Ok(answers);
-                    break;
-                }
+                outcome => return outcome,
             }
         }
-        match outcome {
-            Ok((answers, following)) => {
-                let mut waiting = Vec::new();
-                for (reply, answer) in replies.into_iter().zip(answers) {
-                    if reply.is_effect {
-                        let _ = reply.to.send(answer);
-                    } else {
-                        waiting.push((reply, answer));
-                    }
-                }
-                let (done, following_done) = oneshot::channel();
-                if following.is_some() && !waiting.is_empty() {
-                    self.following = Some(following_done);
-                }
-                tokio::spawn(async move {
-                    if let Some(following) = following {
-                        following.done().await;
-                    }
-                    for (reply, answer) in waiting {
-                        let _ = reply.to.send(answer);
-                    }
-                    let _ = done.send(());
-                });
-            }
-            Err(error) => {
-                for reply in replies {
-                    let _ = reply.to.send(Err(error.clone()));
-                }
+        self.attempt(inputs).await
+    }
+
+    fn answer(&mut self, replies: Vec<Reply>, answers: Vec<Answer>, following: Option<Following>) {
+        let mut waiting = Vec::new();
+        for (reply, answer) in replies.into_iter().zip(answers) {
+            if reply.is_effect {
+                let _ = reply.to.send(answer);
+            } else {
+                waiting.push((reply, answer));
             }
         }
+        let (done, following_done) = oneshot::channel();
+        if following.is_some() && !waiting.is_empty() {
+            self.following = Some(following_done);
+        }
+        tokio::spawn(async move {
+            if let Some(following) = following {
+                following.done().await;
+            }
+            for (reply, answer) in waiting {
+                let _ = reply.to.send(answer);
+            }
+            let _ = done.send(());
+        });
     }
 
     /// Decides all inputs on the desk as it is, and commits once. The cache is put back only
@@ -260,12 +277,17 @@ impl Actor {
         let now = self.parts.clock.now();
         let may_be_old = self.cached.is_some();
         self.current(Millis::MIN).await?;
+        let wanted = self.wanted(inputs).await?;
         let Some(mut cached) = self.cached.take() else { return Err(unavailable().into()) };
         let before = Arc::clone(&cached.desk);
         let mut desk = Desk::clone(&before);
         let mut happened = Vec::new();
         let mut answers = Vec::with_capacity(inputs.len());
-        for input in inputs {
+        for (input, wanted) in inputs.iter().zip(wanted) {
+            if !wanted {
+                answers.push(Ok(found(&desk, input)));
+                continue;
+            }
             answers.push(match desk.apply(input, now) {
                 Ok(happenings) => {
                     happened.extend(happenings);
@@ -297,6 +319,19 @@ impl Actor {
         }
         self.cached = Some(cached);
         Ok((answers, following))
+    }
+
+    /// Which inputs still hold: a request that is to be queued may have ended meanwhile, carried
+    /// by another node. Asked only once the desk was read: what comes to the desk after that is a
+    /// conflict, so nothing that slept in between brings a request back.
+    async fn wanted(&self, inputs: &[Input]) -> Result<Vec<bool>> {
+        let wanted = inputs.iter().map(|input| async move {
+            let Input::Enqueue(new) = input else { return Ok(true) };
+            let partition = rows::member_partition(new.member.id);
+            let open = rows::open(&self.parts.store.load(partition).await?)?;
+            Ok(open.is_some_and(|open| open.request_id == new.id))
+        });
+        try_join_all(wanted).await
     }
 
     /// Signals after a commit: the board, and members whose coach dropped or came back.

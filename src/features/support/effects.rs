@@ -41,15 +41,9 @@ pub(crate) struct Leave {
 }
 
 impl Support {
+    /// Carried late, after the request ended, it changes nothing: the desk asks.
     pub(crate) async fn carry_enqueue(&self, enqueue: Enqueue) -> Result<()> {
-        // Asked again after it ended, it must not come back: the member's row says which one
-        // is open.
-        let snapshot = self.store.load(rows::member_partition(enqueue.request.member.id)).await?;
-        let open = rows::open(&snapshot)?.map(|row| row.request_id);
-        if open == Some(enqueue.request.id) {
-            self.desk(enqueue.desk_id).apply(Input::Enqueue(enqueue.request)).await?;
-        }
-        Ok(())
+        self.desk(enqueue.desk_id).apply(Input::Enqueue(enqueue.request)).await.map(|_| ())
     }
 
     pub(crate) async fn carry_ended(&self, ended: Ended) -> Result<()> {

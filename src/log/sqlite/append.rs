@@ -5,10 +5,7 @@ use crate::bus::Publication;
 use crate::clock::Clock;
 use crate::engine::sqlite::Job;
 use crate::error::{Result, internal, unavailable};
-use crate::log::{
-    Append, Appended, Entry, Head, KEY_BYTES_MAX, OwnedHead, REDACTIONS_MAX, STATE_BYTES_MAX,
-    Stamped, encode,
-};
+use crate::log::{Append, Appended, Entry, Head, KEY_BYTES_MAX, OwnedHead, encode};
 use crate::store::Raises;
 use protocol::Seq;
 use rusqlite::Connection;
@@ -69,20 +66,6 @@ fn as_seen(head: &OwnedHead) -> Head<'_> {
     Head { seq: head.seq, state: &head.state }
 }
 
-/// Whether the log can take what a gate said; it is the gate's fault if not.
-fn check(stamped: &Stamped, head: Seq) -> Result<()> {
-    if stamped.state.as_ref().is_some_and(|state| state.len() > STATE_BYTES_MAX) {
-        return Err(internal(&"a gate's state is too large"));
-    }
-    if stamped.redact.len() > REDACTIONS_MAX {
-        return Err(internal(&"a gate redacts too much at once"));
-    }
-    if stamped.redact.iter().any(|(seq, _)| *seq == 0 || *seq > head) {
-        return Err(internal(&"a gate redacts what is not there"));
-    }
-    Ok(())
-}
-
 impl Job for AppendJob {
     fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         (self.publication, self.result) = (None, None);
@@ -94,7 +77,7 @@ impl Job for AppendJob {
         }
         let at = self.clock.now().max(head.at);
         let stamped = self.append.gate.stamp(as_seen(&head), at).and_then(|stamped| {
-            check(&stamped, head.seq)?;
+            stamped.check(head.seq)?;
             self.raises.check(&stamped.maxima)?;
             Ok(stamped)
         });

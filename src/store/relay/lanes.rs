@@ -17,7 +17,7 @@ use protocol::{Error, Event, Format, Push, Topic};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Lanes at the same time; what comes on top is left to the relay timer.
 pub const LANES_MAX: usize = 8_192;
@@ -105,6 +105,8 @@ pub(super) struct Lanes {
     timers: Arc<dyn Timers>,
     carry: OnceLock<Arc<dyn Carry>>,
     state: Mutex<State>,
+    /// Each lane that runs holds a receiver.
+    running: watch::Sender<()>,
 }
 
 /// What a lane does next.
@@ -132,7 +134,13 @@ impl Drop for Running<'_> {
 
 impl Lanes {
     pub(super) fn new(log: Arc<dyn Log>, timers: Arc<dyn Timers>) -> Arc<Self> {
-        Arc::new(Self { log, timers, carry: OnceLock::new(), state: Mutex::default() })
+        let (carry, state) = (OnceLock::new(), Mutex::default());
+        Arc::new(Self { log, timers, carry, state, running: watch::Sender::new(()) })
+    }
+
+    /// Resolves when no lane runs.
+    pub(super) async fn ended(&self) {
+        self.running.closed().await;
     }
 
     pub(super) fn carry_with(&self, carry: Arc<dyn Carry>) {
@@ -180,7 +188,11 @@ impl Lanes {
         drop(state);
         if !runs {
             let (lanes, partition) = (Arc::clone(self), partition.clone());
-            tokio::spawn(ON_A_LANE.scope((), async move { lanes.run(&partition).await }));
+            let running = self.running.subscribe();
+            tokio::spawn(ON_A_LANE.scope((), async move {
+                lanes.run(&partition).await;
+                drop(running);
+            }));
         }
         Following(Some(wait))
     }

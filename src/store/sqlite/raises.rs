@@ -28,17 +28,10 @@ impl Raises {
     /// Whether all of them can be written.
     pub(crate) fn check(&self, maxima: &[Maximum]) -> Result<()> {
         for maximum in maxima {
-            let name = maximum.table;
-            let Some(table) = self.tables.get(name) else {
-                return Err(internal(&format!("{name} is no table of maxima")));
+            let Some(table) = self.tables.get(maximum.table) else {
+                return Err(internal(&format!("{} is no table of maxima", maximum.table)));
             };
-            table.check_key(&maximum.key)?;
-            if maximum.columns.is_empty() {
-                return Err(internal(&format!("{name}: no column is said to rise")));
-            }
-            for (column, _) in &maximum.columns {
-                table.regular(column)?;
-            }
+            table.shape.check_maximum(maximum)?;
         }
         Ok(())
     }
@@ -64,7 +57,7 @@ impl Raises {
         if let Some(sql) = statements.get(&shape) {
             return std::sync::Arc::clone(sql);
         }
-        let key = self.tables.get(shape.0).map_or(&[][..], |table| &table.key);
+        let key = self.tables.get(shape.0).map_or(&[][..], |table| &table.shape.key);
         let names: Vec<&str> =
             key.iter().map(|column| column.name).chain(shape.1.iter().copied()).collect();
         let marks = vec!["?"; names.len()].join(", ");

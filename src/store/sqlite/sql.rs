@@ -1,9 +1,9 @@
 //! The statements of a table, written once when the store opens.
 
-use super::fits;
-use crate::engine::schema::{Column, Kind, Schema, Table, Type};
+use crate::engine::schema::{Column, Schema, Table, Type};
 use crate::engine::sqlite::EXPIRES_AT;
 use crate::error::{Result, internal};
+use crate::store::shape::Shape;
 use crate::store::{Cells, Range, Value};
 use protocol::Millis;
 use rusqlite::types::ValueRef;
@@ -30,14 +30,7 @@ impl Statements {
 
 /// See the module.
 pub(super) struct TableSql {
-    name: &'static str,
-    pub(super) kind: Kind,
-    partition: Vec<Column>,
-    clustering: Vec<Column>,
-    pub(super) key: Vec<Column>,
-    row: Vec<Column>,
-    regular: Vec<Column>,
-    descending: bool,
+    pub(super) shape: Shape,
     ttl_ms: Option<i64>,
     /// By whole key, then the time where rows end.
     pub(super) get: String,
@@ -45,6 +38,8 @@ pub(super) struct TableSql {
     pub(super) put: String,
     /// By whole key.
     pub(super) remove: String,
+    /// Versioned: by partition, kind, and the item before which rows go.
+    pub(super) clear: String,
     /// Versioned: kind, item and regular columns, by partition.
     pub(super) load: String,
     /// Versioned: by partition.
@@ -73,26 +68,28 @@ fn marks(count: usize) -> String {
 impl TableSql {
     pub(super) fn new(table: &Table) -> Self {
         let name = table.name;
-        let key: Vec<Column> = table.key().copied().collect();
-        let row: Vec<Column> = table.row().copied().collect();
+        let shape = Shape::new(table);
+        let (key, row) = (&shape.key, &shape.row);
         let live = live(table.ttl_s.is_some());
         let expires = table.ttl_s.map(|_| EXPIRES_AT);
         let (partition, regular) = (&table.partition, &table.regular);
         let read: Vec<Column> = table.clustering.iter().chain(regular).copied().collect();
         Self {
-            name,
-            kind: table.kind,
             get: format!(
                 "SELECT {} FROM \"{name}\" WHERE {}{live}",
-                quoted(names(&row)),
-                equal(&key)
+                quoted(names(row)),
+                equal(key)
             ),
             put: format!(
                 "INSERT OR REPLACE INTO \"{name}\" ({}) VALUES ({})",
-                quoted(names(&row).chain(expires)),
+                quoted(names(row).chain(expires)),
                 marks(row.len() + expires.iter().len())
             ),
-            remove: format!("DELETE FROM \"{name}\" WHERE {}", equal(&key)),
+            remove: format!("DELETE FROM \"{name}\" WHERE {}", equal(key)),
+            clear: format!(
+                "DELETE FROM \"{name}\" WHERE {} AND kind = ? AND item < ?",
+                equal(partition)
+            ),
             load: format!(
                 "SELECT {} FROM \"{name}\" WHERE {}",
                 quoted(names(&read)),
@@ -104,37 +101,30 @@ impl TableSql {
                 quoted(names(partition)),
                 marks(partition.len() + 1)
             ),
-            partition: table.partition.clone(),
-            clustering: table.clustering.clone(),
-            key,
-            row,
-            regular: table.regular.clone(),
-            descending: table.descending,
+            shape,
             ttl_ms: table.ttl_s.map(|ttl_s| i64::from(ttl_s) * 1_000),
         }
     }
 
     /// Rows of a range: by partition, then `after`, then the time where rows end, then limit.
     pub(super) fn list(&self, range: &Range) -> Result<String> {
-        self.check_partition(&range.partition)?;
-        let down = self.descending != range.descending;
-        let order: Vec<String> = names(&self.clustering)
+        let shape = &self.shape;
+        shape.check_partition(&range.partition)?;
+        let down = shape.descending != range.descending;
+        let order: Vec<String> = names(&shape.clustering)
             .map(|name| format!("\"{name}\"{}", if down { " DESC" } else { "" }))
             .collect();
         let mut sql = format!(
             "SELECT {} FROM \"{}\" WHERE {}",
-            quoted(names(&self.row)),
-            self.name,
-            equal(&self.partition)
+            quoted(names(&shape.row)),
+            shape.name,
+            equal(&shape.partition)
         );
         if let Some(after) = range.after.as_ref().filter(|after| !after.is_empty()) {
-            let prefix = self.clustering.get(..after.len());
-            let prefix = prefix.ok_or_else(|| self.misused("a range is behind too long a key"))?;
-            self.check(prefix, after)?;
             let _ = write!(
                 sql,
                 " AND ({}) {} ({})",
-                quoted(names(prefix)),
+                quoted(names(shape.prefix(after)?)),
                 if down { "<" } else { ">" },
                 marks(after.len())
             );
@@ -155,22 +145,13 @@ impl TableSql {
 
     /// A row as `put` wants it; `key` comes before what `cells` name.
     pub(super) fn values(&self, key: &[Value], cells: &Cells, now: Millis) -> Result<Vec<Value>> {
-        if let Some((name, _)) =
-            cells.0.iter().find(|(name, _)| self.row.iter().all(|column| column.name != *name))
-        {
-            return Err(self.misused(&format!("no column {name}")));
-        }
-        let named = self.row.iter().skip(key.len());
-        let mut values = key.to_vec();
-        values.extend(named.map(|column| cells.get(column.name).clone()));
-        self.check(&self.row, &values)?;
-        self.check_key(values.get(..self.key.len()).unwrap_or_default())?;
+        let mut values = self.shape.values(key, cells)?;
         values.extend(self.ttl_ms.map(|ttl_ms| Value::Int(now.saturating_add(ttl_ms))));
         Ok(values)
     }
 
     pub(super) fn cells(&self, row: &rusqlite::Row<'_>) -> rusqlite::Result<Cells> {
-        cells(&self.row, row, 0)
+        cells(&self.shape.row, row, 0)
     }
 
     /// The regular columns, which begin at `first`.
@@ -179,41 +160,7 @@ impl TableSql {
         row: &rusqlite::Row<'_>,
         first: usize,
     ) -> rusqlite::Result<Cells> {
-        cells(&self.regular, row, first)
-    }
-
-    pub(super) fn regular(&self, name: &str) -> Result<()> {
-        if self.regular.iter().any(|column| column.name == name) {
-            Ok(())
-        } else {
-            Err(self.misused(&format!("no column {name}")))
-        }
-    }
-
-    pub(super) fn check_partition(&self, values: &[Value]) -> Result<()> {
-        self.check_whole(&self.partition, values)
-    }
-
-    pub(super) fn check_key(&self, values: &[Value]) -> Result<()> {
-        self.check_whole(&self.key, values)
-    }
-
-    fn check_whole(&self, columns: &[Column], values: &[Value]) -> Result<()> {
-        if columns.len() != values.len() || values.contains(&Value::Null) {
-            return Err(self.misused("not a whole key"));
-        }
-        self.check(columns, values)
-    }
-
-    fn check(&self, columns: &[Column], values: &[Value]) -> Result<()> {
-        match columns.iter().zip(values).find(|(column, value)| !fits(column.holds, value)) {
-            Some((column, _)) => Err(self.misused(&format!("{} can't hold that", column.name))),
-            None => Ok(()),
-        }
-    }
-
-    fn misused(&self, how: &str) -> protocol::Error {
-        internal(&format!("table {}: {how}", self.name))
+        cells(&self.shape.regular, row, first)
     }
 }
 

@@ -1,9 +1,10 @@
-//! Faults on purpose: tests break the embedded store while it runs.
+//! Faults on purpose: tests break an engine while it runs.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What is to go wrong. All off by default; each may be set at any moment.
+/// What is to go wrong. All off by default; each may be set at any moment. A commit is a
+/// transaction of the embedded engine, a conditional batch of the CQL engine.
 #[derive(Debug, Default)]
 pub struct Faults {
     commits_refused: AtomicU32,
@@ -15,7 +16,7 @@ pub struct Faults {
 
 /// How a commit goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CommitFault {
+pub(crate) enum CommitFault {
     /// It fails, and nothing of it happened.
     Refused,
     /// It happens, and is reported as failed.
@@ -33,23 +34,23 @@ impl Faults {
         self.commits_unknown.store(n, Ordering::SeqCst);
     }
 
-    /// The `n`th write from now fails (1 is the next), however often it is tried.
+    /// The `n`th write from now fails (1 is the next), however often it is tried. Embedded only.
     pub fn refuse_write(&self, n: u32) {
         self.write_refused_in.store(n, Ordering::SeqCst);
     }
 
-    /// Each group takes this much longer.
+    /// Each group takes this much longer; on the CQL engine each write.
     pub fn slow(&self, by: Duration) {
         let ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self.slow_ms.store(ms, Ordering::SeqCst);
     }
 
-    /// The file can't grow.
+    /// The file can't grow. Embedded only.
     pub fn fill_disk(&self, full: bool) {
         self.disk_full.store(full, Ordering::SeqCst);
     }
 
-    pub(super) fn on_commit(&self) -> Option<CommitFault> {
+    pub(crate) fn on_commit(&self) -> Option<CommitFault> {
         if take(&self.commits_refused).is_some() {
             Some(CommitFault::Refused)
         } else {
@@ -58,18 +59,18 @@ impl Faults {
     }
 
     /// Which of a group's writes fails.
-    pub(super) fn on_group(&self, jobs: usize) -> Option<usize> {
+    pub(crate) fn on_group(&self, jobs: usize) -> Option<usize> {
         (0..jobs).find(|_| take(&self.write_refused_in) == Some(1))
     }
 
-    pub(super) fn delay(&self) -> Option<Duration> {
+    pub(crate) fn delay(&self) -> Option<Duration> {
         match self.slow_ms.load(Ordering::Relaxed) {
             0 => None,
             ms => Some(Duration::from_millis(ms)),
         }
     }
 
-    pub(super) fn disk_is_full(&self) -> bool {
+    pub(crate) fn disk_is_full(&self) -> bool {
         self.disk_full.load(Ordering::Relaxed)
     }
 }

@@ -5,25 +5,25 @@ use std::sync::{Mutex, PoisonError};
 
 /// The last failure, until a write succeeds.
 #[derive(Debug, Default)]
-pub(super) struct Health {
+pub(crate) struct Health {
     failing: AtomicBool,
     cause: Mutex<String>,
 }
 
 impl Health {
-    pub(super) fn good(&self) {
+    pub(crate) fn good(&self) {
         if self.failing.load(Ordering::Relaxed) {
             self.failing.store(false, Ordering::SeqCst);
             tracing::info!("the store takes writes again");
         }
     }
 
-    pub(super) fn bad(&self, cause: &str) {
+    pub(crate) fn bad(&self, cause: &str) {
         cause.clone_into(&mut self.cause.lock().unwrap_or_else(PoisonError::into_inner));
         self.failing.store(true, Ordering::SeqCst);
     }
 
-    pub(super) fn state(&self) -> Result<(), String> {
+    pub(crate) fn state(&self) -> Result<(), String> {
         if self.failing.load(Ordering::SeqCst) {
             Err(self.cause.lock().unwrap_or_else(PoisonError::into_inner).clone())
         } else {
