@@ -325,7 +325,14 @@ impl Cql {
         }
         let room = self.room().await?;
         let started = Instant::now();
+        #[cfg(feature = "broken")]
+        let again = crate::broken::is(crate::broken::Defect::BlindRetry).then(|| values.clone());
         let answer = self.session.batch(&batch, values).await;
+        #[cfg(feature = "broken")]
+        let answer = match (answer, again) {
+            (Err(_), Some(values)) => self.session.batch(&batch, values).await,
+            (answer, _) => answer,
+        };
         drop(room);
         metrics::histogram!("sanctuary_store_commit_seconds").record(started.elapsed());
         if fault == Some(CommitFault::Unknown) {

@@ -172,14 +172,24 @@ class Node(Process):
             f"-Dcassandra.storagedir={self.home}",
             "-Dcassandra-foreground=yes",
             "-Dcassandra.skip_wait_for_gossip_to_settle=0",
-            "-Dcassandra.ring_delay_ms=100",
+            # A node that joins gives up after twice this, if the others are slow to answer.
+            "-Dcassandra.ring_delay_ms=5000",
             "-cp",
             f"{self.home}/conf:{jars}/*",
             "org.apache.cassandra.service.CassandraDaemon",
         ]
 
     def wait_ready(self):
-        self.wait_until(lambda: cql.serves(self.address, PORT), READY_WITHIN_S)
+        """Until it serves. One that did not find the others is started again."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        while True:
+            try:
+                left = max(1, deadline - time.monotonic())
+                return self.wait_until(lambda: cql.serves(self.address, PORT), left)
+            except Died:
+                if self.is_alive() or time.monotonic() > deadline:
+                    raise
+                self.spawn()
 
 
 class Cassandra:

@@ -54,10 +54,12 @@ fn in_box() -> Partition {
     Partition::new("test_boxes", [Value::Uuid(Uuid::from_u128(1))])
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a cell may be null")]
 fn uuid(n: u128) -> Cell {
     Some(CqlValue::Uuid(Uuid::from_u128(n)))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a cell may be null")]
 fn number(n: i64) -> Cell {
     Some(CqlValue::BigInt(n))
 }

@@ -182,6 +182,10 @@ impl Task {
 
     /// Reads the heads of all active topics.
     fn compare(&self) {
+        #[cfg(feature = "broken")]
+        if crate::broken::is(crate::broken::Defect::NoRepair) {
+            return;
+        }
         let (log, found, topics) = (Arc::clone(&self.log), self.found.clone(), self.core.active());
         tokio::spawn(async move {
             for some in topics.chunks(HEADS_AT_ONCE) {

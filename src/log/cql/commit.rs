@@ -67,6 +67,17 @@ enum Try {
     Again,
 }
 
+/// Tells callers what is not written yet.
+#[cfg(feature = "broken")]
+fn acknowledge(plan: &Plan, waiting: &mut VecDeque<Waiting>) {
+    for (one, fate) in waiting.iter_mut().zip(&plan.fates) {
+        let Fate::Written(at) = fate else { continue };
+        let Some(event) = plan.events.get(*at) else { continue };
+        let (seq, at, body) = (event.entry.seq, event.entry.at, event.told.clone());
+        one.tell_once(Ok(Appended { seq, at, duplicate: false, body }));
+    }
+}
+
 /// Whether a round happened.
 #[derive(Debug, PartialEq, Eq)]
 enum Settled {
@@ -151,6 +162,11 @@ impl Writer {
         }
         if plan.events.is_empty() {
             return Ok(Try::Done(Box::new(plan), None));
+        }
+        #[cfg(feature = "broken")]
+        if known.head.seq > 0 && crate::broken::is(crate::broken::Defect::AckEarly) {
+            acknowledge(&plan, waiting);
+            crate::broken::dawdle(crate::broken::Defect::AckEarly).await;
         }
         self.write(topic, plan, tries).await
     }

@@ -12,13 +12,20 @@ use tokio::sync::{mpsc, oneshot};
 /// An append that waits for its round.
 pub(super) struct Waiting {
     pub(super) append: Append,
-    reply: oneshot::Sender<Result<Appended>>,
+    reply: Option<oneshot::Sender<Result<Appended>>>,
 }
 
 impl Waiting {
     /// Tells the caller. One that left does not hear of it; the event counts.
-    pub(super) fn tell(self, result: Result<Appended>) {
-        let _ = self.reply.send(result);
+    pub(super) fn tell(mut self, result: Result<Appended>) {
+        self.tell_once(result);
+    }
+
+    /// The same; only the first result is heard.
+    pub(super) fn tell_once(&mut self, result: Result<Appended>) {
+        if let Some(reply) = self.reply.take() {
+            let _ = reply.send(result);
+        }
     }
 }
 
@@ -44,7 +51,8 @@ impl Queues {
         let (reply, result) = oneshot::channel();
         let queue = self.queue(append.topic);
         // Unconstrained: one whose budget of polls is spent would line up behind those after it.
-        let lined_up = tokio::task::unconstrained(queue.send(Waiting { append, reply })).await;
+        let lined_up =
+            tokio::task::unconstrained(queue.send(Waiting { append, reply: Some(reply) })).await;
         lined_up.map_err(|_| unavailable())?;
         drop(queue);
         result.await.unwrap_or_else(|_| Err(unavailable()))
