@@ -128,7 +128,11 @@ fn words_after<'a>(text: &'a str, before: &str) -> impl Iterator<Item = &'a str>
 
 /// The names of `pub mod name;`, in order.
 fn modules(text: &str) -> Vec<&str> {
-    text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect()
+    fn name(line: &str) -> Option<&str> {
+        let line = line.strip_prefix("pub ").unwrap_or(line);
+        line.strip_prefix("mod ")?.strip_suffix(';')
+    }
+    text.lines().filter_map(name).collect()
 }
 
 /// Fails with all that was found, so that one run shows everything.

@@ -78,6 +78,9 @@ fn create(path: &Path) -> io::Result<()> {
     let key: [u8; KEY_BYTES] = crate::id::random().map_err(io::Error::other)?;
     // Not by the process's id: in containers that share a folder each is number 1.
     let draft = path.with_extension(format!("draft-{}", crate::id::fresh::<uuid::Uuid>()));
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder)?;
+    }
     let mut file = owner_only(OpenOptions::new().write(true).create_new(true)).open(&draft)?;
     file.write_all(format!("{}\n", STANDARD.encode(key)).as_bytes())?;
     file.sync_all()?;

@@ -1,3 +1,4 @@
+//! What a round takes and writes, table by table, and against one append at a time.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
 
 use super::*;
