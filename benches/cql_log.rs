@@ -1,7 +1,7 @@
 //! How many appends the log on CQL acknowledges, with rounds and with one conditional write at a
 //! time, in the same run. Needs a cluster; no test runs it.
 //!
-//! `SANCTUARY_TEST_CQL=127.0.0.1:9042 cargo bench --bench cql_log` (with `--profile dev` it is
+//! `CQL_UNDER_TEST=127.0.0.1:9042 cargo bench --bench cql_log` (with `--profile dev` it is
 //! built sooner). It makes the keyspace `bench_log` and drops it.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "a tool for developers")]
 
@@ -84,8 +84,8 @@ async fn run(log: &Arc<CqlLog>, name: &str, topics: u128, writers: u128) -> f64 
 
 #[tokio::main]
 async fn main() {
-    let Ok(node) = std::env::var("SANCTUARY_TEST_CQL") else {
-        println!("SANCTUARY_TEST_CQL does not say where Cassandra is");
+    let Ok(node) = std::env::var("CQL_UNDER_TEST") else {
+        println!("CQL_UNDER_TEST does not say where Cassandra is");
         return;
     };
     let options = Options {

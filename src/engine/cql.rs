@@ -49,6 +49,8 @@ pub const REQUESTS_MAX: usize = 512;
 pub const STATEMENTS_MAX: usize = 2_048;
 /// Rows of one page of a read.
 pub const PAGE_ROWS: i32 = 2_500;
+/// Tries of the pages of a read, all together; a read changes nothing.
+pub const READ_TRIES_MAX: u32 = 2;
 /// Tries of a write that may be repeated.
 pub const WRITE_TRIES_MAX: u32 = 3;
 /// Before the second try of such a write; twice that before the third.
@@ -265,11 +267,21 @@ impl Cql {
         let mut found = Vec::new();
         let mut pages = 0;
         let mut at = PagingState::start();
+        let mut tries = 0;
         loop {
             let room = self.room().await?;
-            let page = self.session.execute_single_page(statement, &values, at).await;
+            let page = self.session.execute_single_page(statement, &values, at.clone()).await;
             drop(room);
-            let (page, next) = page.map_err(|error| self.told(&Failure::of(&error)))?;
+            let (page, next) = match page.map_err(|error| Failure::of(&error)) {
+                Ok(page) => page,
+                Err(failure) => {
+                    tries += 1;
+                    if tries >= READ_TRIES_MAX || failure.is_ours() {
+                        return Err(self.told(&failure));
+                    }
+                    continue;
+                }
+            };
             pages += 1;
             for row in rows_of(page)? {
                 if found.len() == limit {

@@ -4,7 +4,7 @@
     tests/cluster/cassandra stop FOLDER
     tests/cluster/cassandra lacks
 
-`start` prints SANCTUARY_TEST_CQL=host:port once every node takes writes. What FOLDER held is
+`start` prints CQL_UNDER_TEST=host:port once every node takes writes. What FOLDER held is
 gone afterwards. The jars come from Maven Central, once, into target/cassandra. `lacks` says
 what is missing on this machine, and then it ends with 3, as `start` does.
 """
@@ -277,7 +277,7 @@ def main():
         cluster.kill()
         raise
     (arguments.folder / "pids").write_text("\n".join(str(node.pid) for node in cluster.nodes))
-    print(f"SANCTUARY_TEST_CQL={cluster.nodes[0].address}:{PORT}")
+    print(f"CQL_UNDER_TEST={cluster.nodes[0].address}:{PORT}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 /// Names the node, `host:port`.
-const VARIABLE: &str = "SANCTUARY_TEST_CQL";
+const VARIABLE: &str = "CQL_UNDER_TEST";
 
 /// Where Cassandra is. On a person's machine it may be absent, and the test says so and ends; in
 /// CI that is a failure.
