@@ -336,10 +336,17 @@ impl Partition {
 
     /// The same with the version, 0 where there is none.
     fn of_relay(bytes: &[u8], schema: &Schema) -> Option<(Self, Version)> {
-        #[derive(serde::Deserialize)]
-        struct Bytes(String, Vec<Value>, #[serde(default)] Version);
-
-        let Bytes(table, key, version) = protocol::Format::MessagePack.decode(bytes).ok()?;
+        let Relay(table, key, version) = protocol::Format::MessagePack.decode(bytes).ok()?;
         Some((Self { table: schema.table(&table)?.name, key }, version))
     }
+}
+
+/// The subject of a relay timer: table, key, version.
+#[derive(serde::Deserialize)]
+struct Relay(String, Vec<Value>, #[serde(default)] Version);
+
+/// The partition that a relay timer is about, as bytes: the same for all its versions.
+pub(crate) fn partition_of_relay(subject: &[u8]) -> Option<Vec<u8>> {
+    let Relay(table, key, _) = protocol::Format::MessagePack.decode(subject).ok()?;
+    Some(protocol::Format::MessagePack.encode(&(table, key)))
 }

@@ -43,6 +43,8 @@ pub struct Store {
     clock: Clock,
     lanes: Arc<Lanes>,
     turns: Turns,
+    /// The partitions that a relay is at work on.
+    relays: Turns,
 }
 
 impl Store {
@@ -54,7 +56,7 @@ impl Store {
         clock: Clock,
     ) -> Arc<Self> {
         let lanes = Lanes::new(log, timers);
-        Arc::new(Self { engine, clock, lanes, turns: Turns::default() })
+        Arc::new(Self { engine, clock, lanes, turns: Turns::default(), relays: Turns::default() })
     }
 
     /// Who carries out effects. Once, at wiring time.
@@ -205,9 +207,11 @@ impl Store {
         if seen < version && self.clock.now() < gives_up_at { Err(unavailable()) } else { Ok(()) }
     }
 
-    /// The version at which there was nothing left to carry out.
+    /// The version at which there was nothing left to carry out. One at a time for a partition:
+    /// those who come meanwhile come again, and find it done.
     async fn relay_seen(&self, partition: Partition) -> Result<Version> {
-        let mut snapshot = self.load(partition).await?;
+        let Some(_alone) = self.relays.alone(&partition) else { return Err(busy()) };
+        let mut snapshot = self.load(partition.clone()).await?;
         let version = snapshot.version;
         if snapshot.outbox.is_empty() {
             return Ok(version);

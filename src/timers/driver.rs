@@ -3,7 +3,9 @@
 //! each leaves a timer to those whose turn comes before; and a node whose clock is in doubt fires
 //! none.
 
-use super::{Fire, RETRY_MS, SCAN_INTERVAL_MS, SCAN_TIMERS_MAX, Share, Timer, Timers};
+use super::{
+    Fire, RETRY_MS, RETRY_MS_MAX, SCAN_INTERVAL_MS, SCAN_TIMERS_MAX, Share, Timer, Timers,
+};
 use crate::clock::Clock;
 use crate::error::Result;
 use futures_util::future::join_all;
@@ -25,8 +27,16 @@ pub const RETRYING_MAX: usize = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     UnderWay,
-    /// It failed; not again before.
-    Failed(Millis),
+    /// It failed so many times; not again before.
+    Failed {
+        tries: u32,
+        again_at: Millis,
+    },
+}
+
+/// How long a timer that failed so many times waits for its next try.
+fn pause_ms(tries: u32) -> Millis {
+    RETRY_MS.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(RETRY_MS_MAX)
 }
 
 /// See the module.
@@ -125,12 +135,10 @@ impl Driver {
             }
             // Room first: nothing stays claimed if this is dropped while it waits.
             let Ok(room) = Arc::clone(&self.room).acquire_owned().await else { break };
-            if !self.claim(&timer, now) {
-                continue;
-            }
+            let Some(tries) = self.claim(&timer, now) else { continue };
             let (driver, firing) = (Arc::clone(self), self.firing.subscribe());
             started.push(tokio::spawn(async move {
-                let fired = driver.one(&timer, now).await;
+                let fired = driver.one(&timer, tries, now).await;
                 drop((room, firing));
                 fired
             }));
@@ -144,19 +152,23 @@ impl Driver {
         self.known().retain(|timer, state| *state == State::UnderWay || due.contains(timer));
     }
 
-    fn claim(&self, timer: &Timer, now: Millis) -> bool {
+    /// How often it failed before; `None`: not now.
+    fn claim(&self, timer: &Timer, now: Millis) -> Option<u32> {
         let mut known = self.known();
-        match known.get(timer) {
-            Some(State::UnderWay) => return false,
-            Some(State::Failed(again_at)) if now < *again_at => return false,
-            _ => {}
-        }
+        let tries = match known.get(timer) {
+            Some(State::UnderWay) => return None,
+            Some(State::Failed { again_at, .. }) if now < *again_at => return None,
+            Some(State::Failed { tries, .. }) => *tries,
+            None => 0,
+        };
         known.insert(timer.clone(), State::UnderWay);
-        true
+        Some(tries)
     }
 
-    async fn one(&self, timer: &Timer, now: Millis) -> bool {
-        let failed = Some(State::Failed(now.saturating_add(RETRY_MS)));
+    async fn one(&self, timer: &Timer, tries: u32, now: Millis) -> bool {
+        let tries = tries.saturating_add(1);
+        let again_at = now.saturating_add(pause_ms(tries));
+        let failed = Some(State::Failed { tries, again_at });
         let mut under_way = UnderWay { driver: self, timer, next: failed };
         let limit = Duration::from_millis(FIRE_TIMEOUT_MS);
         let cause = match tokio::time::timeout(limit, self.fire.fire(timer, now)).await {

@@ -33,6 +33,8 @@ pub const BUCKET_MS: i64 = 60_000;
 pub const SCAN_INTERVAL_MS: u64 = 200;
 /// A timer whose firing failed is tried again after this.
 pub const RETRY_MS: i64 = 2_000;
+/// Each further try waits twice as long as the one before, at most this.
+pub const RETRY_MS_MAX: i64 = 32_000;
 
 /// A deadline.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -75,6 +77,6 @@ pub trait Timers: Send + Sync {
 
 /// What a due timer does; implemented in `dispatch.rs` and injected by `app.rs`.
 pub trait Fire: Send + Sync {
-    /// Re-checks the state and acts. An error: try again in [`RETRY_MS`].
+    /// Re-checks the state and acts. An error: try again, first in [`RETRY_MS`].
     fn fire<'a>(&'a self, timer: &'a Timer, now: Millis) -> BoxFuture<'a, Result<()>>;
 }

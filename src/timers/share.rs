@@ -2,11 +2,12 @@
 
 use super::Timer;
 use crate::id;
+use crate::store::{RELAY_TIMER, partition_of_relay};
 use protocol::Millis;
 use std::sync::Arc;
 
 /// The next node's turn at a timer comes this much later.
-pub const TURN_MS: Millis = 2_000;
+pub const TURN_MS: Millis = 4_000;
 /// Turns over which nodes spread that don't know of one another.
 pub const STRANGERS_TURNS: i64 = 4;
 
@@ -74,9 +75,11 @@ pub fn wait_ms(me: &str, others: &Others, timer: &Timer) -> Millis {
 }
 
 fn weight(node: &str, timer: &Timer) -> u64 {
-    let due_at = timer.due_at.to_be_bytes();
-    let parts = [node.as_bytes(), &due_at, timer.kind.as_bytes(), &timer.subject];
-    let digest = id::digest("timer share", &parts);
+    // All relays of a partition have the same order: nodes that carry out the same rows at the
+    // same time are in one another's way.
+    let relayed = (timer.kind == RELAY_TIMER).then(|| partition_of_relay(&timer.subject)).flatten();
+    let about = relayed.as_deref().unwrap_or(&timer.subject);
+    let digest = id::digest("timer share", &[node.as_bytes(), timer.kind.as_bytes(), about]);
     digest.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 

@@ -53,7 +53,7 @@ def parse(arguments=None):
     parser.add_argument("--rate", type=float, default=60, help="messages a second in all")
     parser.add_argument("--members", type=int, default=30)
     parser.add_argument("--coaches", type=int, default=6)
-    parser.add_argument("--settle-ms", type=int, default=20_000)
+    parser.add_argument("--settle-ms", type=int, default=60_000)
     parser.add_argument("--folder", type=Path, help="keep logs and reports here")
     parser.add_argument("--keep", action="store_true", help="keep the folder in any case")
     parser.add_argument("--plan", action="store_true", help="print the schedule and nothing else")
