@@ -148,6 +148,11 @@ impl Sequencer {
         let track = self.tracks.get_mut(&topic)?;
         let until = track.held.first_key_value().map_or(0, |(&first, _)| first - 1);
         let Some(after) = track.last else {
+            // What came before may be late for longer than anybody waits: whoever has no place
+            // in the topic yet reads what is as new as this.
+            if let Some((_, (_, first))) = track.held.first_key_value() {
+                out.push(missed(until.saturating_sub(READ_EVENTS_MAX), first));
+            }
             track.last = Some(until);
             self.drain(topic, out);
             return None;
@@ -169,14 +174,9 @@ impl Sequencer {
         let held = std::mem::take(&mut track.held);
         self.held -= held.len();
         for (seq, (_, publication)) in held {
-            if let Some(after) = track.last.filter(|&last| seq > last + 1) {
-                out.push(Out::Missed(Missed {
-                    topic,
-                    after,
-                    until: seq - 1,
-                    since: publication.at - CLOCK_MARGIN_MS,
-                    audience: publication.audience.clone(),
-                }));
+            let after = track.last.unwrap_or((seq - 1).saturating_sub(READ_EVENTS_MAX));
+            if seq > after + 1 {
+                out.push(missed(after, &publication));
             }
             if track.last.is_none_or(|last| seq > last) {
                 track.send(publication, out);
@@ -284,6 +284,17 @@ impl Sequencer {
     pub fn is_empty(&self) -> bool {
         self.tracks.is_empty()
     }
+}
+
+/// What lies between `after` and an event did not come.
+fn missed(after: Seq, before: &Publication) -> Out {
+    Out::Missed(Missed {
+        topic: before.topic,
+        after,
+        until: before.seq - 1,
+        since: before.at - CLOCK_MARGIN_MS,
+        audience: before.audience.clone(),
+    })
 }
 
 impl Track {

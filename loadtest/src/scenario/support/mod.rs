@@ -26,6 +26,8 @@ use tokio::time::sleep;
 
 /// The desk that is there from the start.
 const DESK_NAME: &str = "general";
+/// Between two comparisons with what the server says.
+const JUDGE_INTERVAL: Duration = Duration::from_millis(500);
 /// Between two looks at whether all conversations ended.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -143,7 +145,8 @@ async fn finish_conversations(office: &Office, coaches: &[Arc<Coach>]) {
     office.closing_time.store(true, Ordering::Release);
 }
 
-/// Compares what members and coaches were told with what the server says now.
+/// Compares what members and coaches were told with what the server says now. What follows from
+/// the last decisions may still be on its way, within the time for settling.
 async fn judge(
     office: &Arc<Office>,
     members: &[Arc<Member>],
@@ -154,6 +157,24 @@ async fn judge(
     while !held(&office.claims).all_told() && Instant::now() < deadline {
         sleep(LOOK_INTERVAL).await;
     }
+    let mut faults = look(office, members, coach, desk).await?;
+    while !faults.is_empty() && Instant::now() < deadline {
+        sleep(JUDGE_INTERVAL).await;
+        faults = look(office, members, coach, desk).await?;
+    }
+    for fault in faults {
+        office.run.found(&"support", &fault);
+    }
+    Ok(())
+}
+
+/// What is wrong as things stand.
+async fn look(
+    office: &Arc<Office>,
+    members: &[Arc<Member>],
+    coach: &Person,
+    desk: DeskId,
+) -> Result<Vec<Fault>, SetupError> {
     let board =
         coach.call(GetBoard { desk_id: desk }).await.map_err(SetupError::during("desk.board"))?;
     let total = board.waiting_total as usize + board.active_total as usize;
@@ -165,22 +186,21 @@ async fn judge(
         status.map_err(SetupError::during("support.status"))
     })
     .await?;
+    let mut faults = Vec::new();
     let mut status = HashMap::new();
     for Status { request, position, .. } in statuses {
         let Some(request) = request else { continue };
         status.insert(request.id, standing(&request));
         if request.state == State::Queued {
-            office.judge(request.id, Claims::position(request.id, position.unwrap_or(0)));
+            faults.extend(Claims::position(request.id, position.unwrap_or(0)).err());
         }
     }
     let claims = held(&office.claims);
-    for fault in claims.faults(&board, beyond, &status) {
-        office.run.found(&"support", &fault);
-    }
+    faults.extend(claims.faults(&board, beyond, &status));
     if claims.claimed_count() == 0 {
-        office.run.found(&"support", &Fault::NothingHappened);
+        faults.push(Fault::NothingHappened);
     }
-    Ok(())
+    Ok(faults)
 }
 
 fn standing(request: &Request) -> Standing {
