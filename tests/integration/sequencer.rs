@@ -191,7 +191,7 @@ fn what_waits_is_bounded() {
     for n in 0..HELD_EVENTS_MAX as u128 {
         assert_eq!(node.offer(group(10 + n), 5, 0), []);
     }
-    assert_eq!(node.offer(group(5), 5, 0), [S(5)]);
+    assert_eq!(node.offer(group(5), 5, 0), [Missed(0, 4), S(5)]);
 }
 
 /// Something that happens to a node.
