@@ -6,10 +6,13 @@ import json
 import os
 import socket
 import struct
+import time
 import urllib.error
 import urllib.request
 
-REPLY_WITHIN_S = 20
+REPLY_WITHIN_S = 30
+# A server that is busy says so, and is asked again for as long as this.
+BUSY_S = 60
 TEXT_FRAME = 0x81
 
 
@@ -17,8 +20,23 @@ class Refused(Exception):
     """The server answered with an error."""
 
 
+class Busy(Refused):
+    """One that may be gone a moment later."""
+
+
 def ask(address, path, body=None, token=None):
     """The answer of a request, and what time it was for the machine that gave it."""
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            return _ask(address, path, body, token)
+        except Busy:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+def _ask(address, path, body, token):
     headers = {"Content-Type": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
@@ -29,7 +47,8 @@ def ask(address, path, body=None, token=None):
             text, date = answer.read(), answer.headers["Date"]
     except urllib.error.HTTPError as error:
         said = error.read().decode(errors="replace")
-        raise Refused(f"{address}{path}: {error.code} {said}") from None
+        kind = Busy if error.code == 503 else Refused
+        raise kind(f"{address}{path}: {error.code} {said}") from None
     body = json.loads(text) if text.startswith(b"{") else text.decode()
     return body, email.utils.parsedate_to_datetime(date).timestamp()
 

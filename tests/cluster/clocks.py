@@ -18,6 +18,7 @@ Ends as `tests/cluster/chaos` does.
 import glob
 import os
 import sys
+import threading
 import time
 import uuid
 
@@ -41,8 +42,8 @@ BEFORE_S, AFTER_S = 15, 15
 MACHINE_S, OWN_S = 10, 5
 TOKEN_S = 15 * 60
 GRACE_S = 60
-# A deadline that is met later than this is not met on time.
-LATE_S = 20
+# A deadline that is met later than this is not met on time, however busy the machine is.
+LATE_S = 60
 GONE_WITHIN_S = 60
 
 
@@ -88,15 +89,17 @@ class Clocks(Run):
     def break_things(self):
         self.talk()
         time.sleep(BEFORE_S)
+        body = {"refresh_token": self.ada["refresh_token"]}
+        self.renewed, _ = ask(self.on(0), "/v1/auth/refresh", body)
         for file, shows in zip(self.files, JUMPED):
             # In place at once: a server that reads an empty file takes the true time.
             following = file.with_suffix(".next")
             following.write_text(shows)
             following.replace(file)
         self.say("the clocks jump")
+        self.repeat()
         self.are_wrong(JUMPED, WRONG)
         self.talk()
-        self.repeat()
         time.sleep(AFTER_S)
 
     def end_loads(self):
@@ -104,7 +107,8 @@ class Clocks(Run):
             load.end()
         self.say("what is under way settles")
         self.one_order()
-        self.grace_ends()
+        self.grace.join(GRACE_S + 2 * LATE_S)
+        self.check("the end of the grace was seen", not self.grace.is_alive())
         for server in self.cluster.servers:
             said, _ = ask(server.address, "/readyz")
             clock = [check for check in said["checks"] if check["name"] == "clock"]
@@ -123,16 +127,15 @@ class Clocks(Run):
         """Somebody new, made on one server."""
         tag = uuid.uuid4().hex[:8]
         person = {"email": f"{name}-{tag}@example.org", "password": "a calm password", "name": name}
+        asked = time.time()
         made, _ = ask(self.on(number), "/v1/auth/register", person)
-        left = made["expires_at"] / 1000 - time.time()
-        self.check(f"a token of server {number + 1} is good for {left:.0f} s", self.near(left, TOKEN_S))
+        ends, answered = made["expires_at"] / 1000 - TOKEN_S, time.time()
+        right = asked - OWN_S < ends < answered + OWN_S
+        left = TOKEN_S + ends - answered
+        self.check(f"a token of server {number + 1} is good for {left:.0f} s", right)
         for other in range(len(self.cluster.servers)):
             ask(self.on(other), "/v1/me", token=made["access_token"])
         return made
-
-    @staticmethod
-    def near(seconds, other):
-        return abs(seconds - other) < OWN_S
 
     def meet(self):
         """Two people, on servers that are two hours apart."""
@@ -142,15 +145,12 @@ class Clocks(Run):
         )
         self.conversation = opened["conversation"]["id"]
         self.sent = []
-        # Used once, before the jump.
-        body = {"refresh_token": self.ada["refresh_token"]}
-        self.renewed, _ = ask(self.on(0), "/v1/auth/refresh", body)
 
     def talk(self):
         """By turns, each on the next server."""
         for turn in range(6):
             person = self.ada if turn % 2 else self.lin
-            client_id = str(uuid.uuid4())
+            client_id, asked = str(uuid.uuid4()), time.time()
             said = command(
                 self.on(turn % 3),
                 person["access_token"],
@@ -160,8 +160,9 @@ class Clocks(Run):
                 text=f"turn {len(self.sent)}",
             )
             self.sent.append(client_id)
-            off = said["at"] / 1000 - time.time()
-            self.check(f"server {turn % 3 + 1} says when ({off:+.1f} s)", self.near(off, 0))
+            at, answered = said["at"] / 1000, time.time()
+            right = asked - OWN_S < at < answered + OWN_S
+            self.check(f"server {turn % 3 + 1} says when ({at - answered:+.1f} s)", right)
 
     def repeat(self):
         """The refresh token of before the jump, again, where the clock shows something else."""
@@ -207,22 +208,25 @@ class Clocks(Run):
         command(self.on(1), coach, "support.claim", request_id=asked["request"]["id"])
         line.drop()
         # Servers that began just now do not say for a while that somebody is gone.
-        deadline = time.monotonic() + GONE_WITHIN_S
+        dropped = time.time()
         while (until := self.request().get("grace_until")) is None:
-            if time.monotonic() > deadline:
+            if time.time() > dropped + GONE_WITHIN_S:
                 raise Died("nobody noticed that the coach is gone")
             time.sleep(0.2)
         self.grace_until = until / 1000
         left = self.grace_until - time.time()
-        self.check(f"a coach who dropped has {left:.1f} s", self.near(left, GRACE_S))
+        right = dropped + GRACE_S - OWN_S < self.grace_until < time.time() + GRACE_S + OWN_S
+        self.check(f"a coach who dropped has {left:.1f} s", right)
+        self.grace = threading.Thread(target=self.watch_grace, daemon=True)
+        self.grace.start()
 
     def request(self):
         return command(self.on(2), self.member, "support.status").get("request", {})
 
-    def grace_ends(self):
-        """It has run since before the jump."""
+    def watch_grace(self):
+        """It runs since before the jump."""
         while self.request().get("grace_until") and time.time() < self.grace_until + LATE_S:
-            time.sleep(0.2)
+            time.sleep(0.5)
         late = time.time() - self.grace_until
         # What we read from two clocks of this machine may be off by the time that it takes.
         self.check(f"the grace ends at its time ({late:+.1f} s)", -0.5 < late < LATE_S)
