@@ -98,9 +98,9 @@ class Clocks(Run):
             following.replace(file)
         self.say("the clocks jump")
         self.repeat()
-        self.are_wrong(JUMPED, WRONG)
         self.talk()
         time.sleep(AFTER_S)
+        self.are_wrong(JUMPED, WRONG)
 
     def end_loads(self):
         for load in self.loads:
@@ -120,7 +120,7 @@ class Clocks(Run):
             off = ask(server.address, "/healthz")[1] - time.time()
             right = abs(off - SHOWN_S[shows]) < MACHINE_S
             # The header `Date` stands still, thread by thread, while the clock is behind it.
-            stands = SHOWN_S[shows] < SHOWN_S[showed] and off < SHOWN_S[showed] - BEFORE_S / 2
+            stands = SHOWN_S[shows] < SHOWN_S[showed] and off < SHOWN_S[showed] - AFTER_S / 2
             self.check(f"{server.name}'s machine is off by {shows} ({off:+.0f} s)", right or stands)
 
     def register(self, number, name):
