@@ -252,6 +252,9 @@ impl Core {
     /// Writes and sends what waits, and closes the file. Waits for a Redis that is away, but not
     /// for ever; `Err`: the nodes were not told of everything.
     pub async fn close(self) -> Result<(), Untold> {
+        // What follows from the last commit; if it takes longer, a node's relay timer sees to it.
+        let limit = Duration::from_millis(SETTLE_TIMEOUT_MS);
+        let _ = tokio::time::timeout(limit, self.store.settled()).await;
         (self.engine.close)().await;
         match &self.cluster {
             Some(cluster) => cluster.close_beside().await,
