@@ -4,7 +4,7 @@ mod engine;
 mod network;
 
 pub use engine::Engine;
-pub use network::{Cluster, Network, Nodes};
+pub use network::{Cluster, Network, Nodes, Untold};
 
 use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
 use crate::bus::{Bus, Message, Suspects};
@@ -249,11 +249,16 @@ impl Core {
         &self.accounts
     }
 
-    /// Writes and sends what waits, and closes the file.
-    pub async fn close(self) {
+    /// Writes and sends what waits, and closes the file. Waits for a Redis that is away, but not
+    /// for ever; `Err`: the nodes were not told of everything.
+    pub async fn close(self) -> Result<(), Untold> {
+        // What follows from the last commit; if it takes longer, a node's relay timer sees to it.
+        let limit = Duration::from_millis(SETTLE_TIMEOUT_MS);
+        let _ = tokio::time::timeout(limit, self.store.settled()).await;
         (self.engine.close)().await;
-        if let Some(cluster) = &self.cluster {
-            cluster.close().await;
+        match &self.cluster {
+            Some(cluster) => cluster.close_beside().await,
+            None => Ok(()),
         }
     }
 }

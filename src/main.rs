@@ -2,13 +2,12 @@
 
 use sanctuary::app::{self, App, Core};
 use sanctuary::cli::{self, CliError, Task};
-use sanctuary::config::Settings;
+use sanctuary::config::{self, Settings};
 use sanctuary::demo;
 use sanctuary::http::Metrics;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// Keeps an idle connection small: glibc's allocator holds on to what a wave of upgrades used.
 #[global_allocator]
@@ -51,8 +50,12 @@ async fn run(task: Task, settings: &Settings) -> Result<(), Failure> {
         Task::User(task) => {
             let core = Core::open(settings, app::clock(settings)).await?;
             let answer = cli::user(task, core.accounts()).await;
-            core.close().await;
-            say(&answer?)
+            let told = core.close().await;
+            say(&answer?)?;
+            if let Err(untold) = told {
+                eprintln!("sanctuary: {untold}");
+            }
+            Ok(())
         }
         Task::Serve => serve(settings, false).await,
         Task::Demo => serve(settings, true).await,
@@ -60,9 +63,8 @@ async fn run(task: Task, settings: &Settings) -> Result<(), Failure> {
 }
 
 async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&settings.log)?;
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(config::log_filter(&settings.log)?)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();

@@ -35,7 +35,25 @@ pub struct Cluster {
     /// The leases; `None`: this process is no node.
     pub peers: Option<Arc<Peers>>,
     drain: Option<RedisDrain>,
+    /// Refreshes the lease, from when it was taken: what comes before serving may take longer.
+    keeper: Option<JoinHandle<()>>,
 }
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if let Some(keeper) = &self.keeper {
+            keeper.abort();
+        }
+    }
+}
+
+/// Nodes were not told of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Redis is away: what was changed is kept, but servers that run beside this were not told, \
+     and find it when they look again"
+)]
+pub struct Untold;
 
 /// The other nodes, and what is shared with them.
 #[derive(Clone)]
@@ -70,9 +88,11 @@ impl Network {
             return Ok(Self::local());
         }
         let redis = Redis::open(&settings.redis)?;
-        let peers = Some(Peers::join(Arc::clone(&redis), &settings.node, tempo).await?);
+        let peers = Peers::join(Arc::clone(&redis), &settings.node, tempo).await?;
+        let keeper = Some(tokio::spawn(Arc::clone(&peers).run()));
         let (bus, drain, from_bus) = RedisBus::new(Arc::clone(&redis), clock.clone());
-        let cluster = Cluster { redis, bus: Arc::clone(&bus), peers, drain: Some(drain) };
+        let (peers, drain) = (Some(peers), Some(drain));
+        let cluster = Cluster { redis, bus: Arc::clone(&bus), peers, drain, keeper };
         Ok(Self { bus, from_bus, cluster: Some(cluster) })
     }
 
@@ -84,19 +104,20 @@ impl Network {
         let redis = Redis::open(&settings.redis)?;
         let bus = RedisBus::publisher(Arc::clone(&redis), clock.clone());
         let (_, from_bus) = mpsc::channel(1);
-        let cluster = Cluster { redis, bus: Arc::clone(&bus), peers: None, drain: None };
+        let (peers, drain, keeper) = (None, None, None);
+        let cluster = Cluster { redis, bus: Arc::clone(&bus), peers, drain, keeper };
         Ok(Self { bus, from_bus, cluster: Some(cluster) })
     }
 }
 
 impl Cluster {
-    /// Begins to hear the others, and to keep the lease.
+    /// Begins to hear the others. What runs, and keeps the lease, is the caller's to end.
     pub(super) fn start(&mut self, log: &Arc<dyn Log>) -> Vec<JoinHandle<()>> {
         let (Some(drain), Some(peers)) = (self.drain.take(), &self.peers) else {
             return Vec::new();
         };
         self.bus.start(drain, Arc::clone(log), peers, joined);
-        vec![tokio::spawn(Arc::clone(peers).run())]
+        self.keeper.take().into_iter().collect()
     }
 
     /// What presence and rates need of the other nodes; `None`: this process is no node.
@@ -152,6 +173,13 @@ impl Cluster {
     /// Sends what waits, and says goodbye.
     pub(super) async fn close(&self) {
         self.bus.close(self.peers.as_deref()).await;
+    }
+
+    /// The same for a process beside the nodes, for which nobody looks when it is gone.
+    pub(super) async fn close_beside(&self) -> Result<(), Untold> {
+        let told = self.bus.settle().await;
+        self.close().await;
+        if told { Ok(()) } else { Err(Untold) }
     }
 }
 

@@ -8,10 +8,12 @@
 
 mod kinds;
 mod layers;
+mod logged;
 mod replication;
 
 pub use kinds::Keyspace;
 pub use layers::{ConfigError, Sources};
+pub use logged::filter as log_filter;
 pub use replication::{COPIES_MAX, Replication, UnknownReplication};
 
 use kinds::Kind;

@@ -351,10 +351,14 @@ impl Cql {
             return Ok(self.unknown("a fault on purpose".to_owned()));
         }
         match answer {
-            Ok(answer) => {
-                self.wrote();
-                outcome(answer)
-            }
+            Ok(answer) => match outcome(answer) {
+                Ok(outcome) => {
+                    self.wrote();
+                    Ok(outcome)
+                }
+                // It was sent: what can't be read says nothing.
+                Err(cause) => Ok(self.unknown(cause)),
+            },
             Err(error) => match Failure::of(&error) {
                 failure if failure.is_ours() => Err(self.told(&failure)),
                 failure => Ok(self.unknown(failure.cause)),
@@ -428,16 +432,16 @@ fn rows_of(page: QueryResult) -> Result<Vec<Row>> {
 
 /// What a conditional batch was answered. `ScyllaDB` answers a row for each statement, Cassandra
 /// one, or those that conflicted.
-fn outcome(answer: QueryResult) -> Result<Outcome> {
+fn outcome(answer: QueryResult) -> std::result::Result<Outcome, String> {
     const APPLIED: &str = "[applied]";
-    let rows = answer.into_rows_result().map_err(|error| internal(&error))?;
+    let rows = answer.into_rows_result().map_err(|error| error.to_string())?;
     let names: Vec<String> =
         rows.column_specs().iter().map(|column| column.name().to_owned()).collect();
-    let found = rows.rows::<Row>().map_err(|error| internal(&error))?;
+    let found = rows.rows::<Row>().map_err(|error| error.to_string())?;
     let mut refused = Vec::new();
     let mut applied = None;
     for row in found {
-        let row = row.map_err(|error| internal(&error))?;
+        let row = row.map_err(|error| error.to_string())?;
         let mut named = Vec::new();
         for (name, cell) in names.iter().zip(row.columns) {
             match cell {
@@ -453,6 +457,6 @@ fn outcome(answer: QueryResult) -> Result<Outcome> {
     match applied {
         Some(true) => Ok(Outcome::Applied),
         Some(false) => Ok(Outcome::Refused(refused)),
-        None => Err(internal(&"a conditional batch was not answered as one")),
+        None => Err("a conditional batch was not answered as one".to_owned()),
     }
 }

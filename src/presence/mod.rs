@@ -22,7 +22,7 @@ use futures_util::stream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use protocol::limits::WATCHED_USERS_MAX;
 use protocol::presence::{Changed, Declared, State, States, Status};
-use protocol::{Error, ErrorCode, Push, SessionId, UserId};
+use protocol::{Error, ErrorCode, Millis, Push, SessionId, UserId};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -112,7 +112,8 @@ impl Presence {
         for users in touched.chunks(LOOK_USERS_MAX) {
             looked.extend(users.iter().copied().zip(self.registry.look(users).await));
         }
-        self.tell(looked);
+        let died = self.tell(looked);
+        self.keep(died).await?;
         self.keep_last_seen().await
     }
 
@@ -156,17 +157,19 @@ impl Presence {
             self.unwatch_all(link.id());
         }
         let looked = self.registry.look(&users).await;
-        let told: Vec<(UserId, Told)> =
-            users.iter().zip(&looked).map(|(&user, known)| (user, self.see(user, known))).collect();
+        let see = |(&user, known): (&UserId, &Known)| (user, self.see(user, known), known.died_at);
+        let told: Vec<(UserId, Told, Option<Millis>)> =
+            users.iter().zip(&looked).map(see).collect();
         if let Some(mut watcher) = self.watchers.get_mut(&link.id()) {
-            for &(user, told) in &told {
+            for &(user, told, _) in &told {
                 if let Some(place) = watcher.watched.get_mut(&user) {
                     *place = Some(told);
                     self.begun.insert(user);
                 }
             }
         }
-        let states = stream::iter(told).map(|(user, told)| self.state(user, told));
+        let states =
+            stream::iter(told).map(|(user, told, died_at)| self.state(user, told, died_at));
         Ok(States { states: states.buffered(READS_AT_ONCE).try_collect().await? })
     }
 
@@ -221,32 +224,41 @@ impl Presence {
         Told { status, uncertain }
     }
 
-    async fn state(&self, user_id: UserId, told: Told) -> Result<State> {
+    async fn state(&self, user_id: UserId, told: Told, died_at: Option<Millis>) -> Result<State> {
         let Told { status, uncertain } = told;
-        let last_seen_at = if status == Status::Offline {
-            let row = self.store.get::<LastSeenRow>(vec![Value::Uuid(user_id.0)]).await?;
-            row.and_then(|row| row.at)
-        } else {
-            None
-        };
-        Ok(State { user_id, status, last_seen_at, uncertain })
+        if status != Status::Offline {
+            return Ok(State { user_id, status, last_seen_at: None, uncertain });
+        }
+        let row = self.store.get::<LastSeenRow>(vec![Value::Uuid(user_id.0)]).await?;
+        let kept = row.and_then(|row| row.at);
+        // Nobody watched when the node died, so nobody kept it: once, by whoever asks first.
+        if let Some(at) = died_at.filter(|_| died_at > kept) {
+            self.keep(vec![Ended { user: user_id, at }]).await?;
+        }
+        Ok(State { user_id, status, last_seen_at: kept.max(died_at), uncertain })
     }
 
-    /// Tells each watcher what looks different, in one push.
-    fn tell(&self, looked: Vec<(UserId, Known)>) {
+    /// Tells each watcher what looks different, in one push. Returns those who were seen here and
+    /// are gone with their node, which keeps nothing any more.
+    fn tell(&self, looked: Vec<(UserId, Known)>) -> Vec<Ended> {
         let now = self.clock.now();
+        let mut died = Vec::new();
         let mut news: HashMap<SessionId, Vec<State>> = HashMap::new();
         for (user_id, known) in looked {
             if known.is_uncertain() {
                 // Whatever was told last still is the best there is to say.
                 continue;
             }
+            let before = self.watched.get(&user_id).and_then(|watched| watched.seen);
+            if let Some(at) = known.died_at.filter(|_| before != Some(Status::Offline)) {
+                died.push(Ended { user: user_id, at });
+            }
             let now_known = self.see(user_id, &known);
             let Some(by) = self.watched.get(&user_id).map(|watched| watched.by.clone()) else {
                 continue;
             };
             let Told { status, uncertain } = now_known;
-            let last_seen_at = (status == Status::Offline).then_some(now);
+            let last_seen_at = (status == Status::Offline).then(|| known.died_at.unwrap_or(now));
             for session in by {
                 let Some(mut watcher) = self.watchers.get_mut(&session) else { continue };
                 let told = watcher.watched.get_mut(&user_id).and_then(Option::as_mut);
@@ -263,10 +275,15 @@ impl Presence {
                 link.signal(&Push::signal(None, Changed { changes }));
             }
         }
+        died
     }
 
     async fn keep_last_seen(&self) -> Result<()> {
-        let ended = self.registry.ended().await;
+        self.keep(self.registry.ended().await).await
+    }
+
+    /// Several nodes may keep the same; the latest holds.
+    async fn keep(&self, ended: Vec<Ended>) -> Result<()> {
         if ended.is_empty() {
             return Ok(());
         }

@@ -30,12 +30,14 @@ pub struct Known {
     pub grace_left: Option<Duration>,
     /// What the person said.
     pub declared: Option<Declared>,
+    /// Somebody who is gone was last here then, and nobody kept that: a node died with the session.
+    pub died_at: Option<Millis>,
 }
 
 impl Known {
     /// Nothing at all.
     pub const UNKNOWN: Self =
-        Self { sessions: Sessions::Unknown, grace_left: None, declared: None };
+        Self { sessions: Sessions::Unknown, grace_left: None, declared: None, died_at: None };
 
     /// Whether what others see may be out of date.
     pub fn is_uncertain(&self) -> bool {
@@ -67,8 +69,8 @@ pub(super) enum Standing {
     Lapsed(Duration),
     /// Never heard of, and only since a moment: it may have begun just now.
     Stranger,
-    /// It is over.
-    Dead,
+    /// It is over; since when, where this node saw it.
+    Dead(Option<Millis>),
 }
 
 /// What the registry has of a person.
@@ -90,6 +92,7 @@ pub(super) fn known(
     now: Millis,
 ) -> Known {
     let (mut open, mut may_be_open) = (false, !is_whole);
+    let mut died_at: Option<Millis> = None;
     let left = record.grace_until.and_then(|until| u64::try_from(until.saturating_sub(now)).ok());
     let mut grace = left.map_or(Duration::ZERO, Duration::from_millis);
     for &holder in &record.holders {
@@ -97,7 +100,7 @@ pub(super) fn known(
             Standing::Living => open = true,
             Standing::Lapsed(left) => grace = grace.max(left),
             Standing::Stranger => may_be_open = true,
-            Standing::Dead => {}
+            Standing::Dead(at) => died_at = died_at.max(at),
         }
     }
     let sessions = match (open, may_be_open) {
@@ -106,7 +109,9 @@ pub(super) fn known(
         (false, false) => Sessions::None,
     };
     let grace_left = (!open && !grace.is_zero()).then_some(grace);
-    Known { sessions, grace_left, declared: record.declared }
+    let is_gone = sessions == Sessions::None && grace_left.is_none();
+    let died_at = died_at.filter(|_| is_gone && record.declared != Some(Declared::Invisible));
+    Known { sessions, grace_left, declared: record.declared, died_at }
 }
 
 /// What the registry says of itself.

@@ -90,6 +90,14 @@ struct Own {
     said: Option<Said>,
 }
 
+/// The end of a node's life, as this node saw it.
+#[derive(Debug, Clone, Copy)]
+struct Lapse {
+    noticed: Instant,
+    /// The life was over by then: a lease before it was noticed.
+    at: Millis,
+}
+
 /// One server's share.
 struct Part {
     shard: Arc<Shard>,
@@ -108,8 +116,8 @@ struct Inner {
     touched: DashSet<UserId>,
     /// Followed people who look different by then, though nobody says so.
     revisits: Mutex<HashMap<UserId, Instant>>,
-    /// Lives that this node saw end, and when.
-    lapsed: DashMap<Epoch, Instant>,
+    /// Lives that this node saw end.
+    lapsed: DashMap<Epoch, Lapse>,
     /// Lives that hold sessions and that this node does not know, and since when.
     strangers: DashMap<Epoch, Instant>,
     endings: Mutex<HashMap<UserId, (Millis, Instant)>>,
@@ -215,9 +223,10 @@ impl Inner {
             return Standing::Living;
         }
         let now = Instant::now();
-        if let Some(at) = self.lapsed.get(&epoch).map(|at| *at) {
-            let left = (at + self.tempo.grace).saturating_duration_since(now);
-            return if left.is_zero() { Standing::Dead } else { Standing::Lapsed(left) };
+        if let Some(lapse) = self.lapsed.get(&epoch).map(|lapse| *lapse) {
+            let left = (lapse.noticed + self.tempo.grace).saturating_duration_since(now);
+            let over = Standing::Dead(Some(lapse.at));
+            return if left.is_zero() { over } else { Standing::Lapsed(left) };
         }
         if self.strangers.len() >= EPOCHS_MAX {
             self.strangers.retain(|_, since| now.duration_since(*since) < self.tempo.settle);
@@ -226,7 +235,7 @@ impl Inner {
         if now.duration_since(since) < self.tempo.settle {
             Standing::Stranger
         } else {
-            Standing::Dead
+            Standing::Dead(None)
         }
     }
 
@@ -258,7 +267,7 @@ impl Inner {
             let here = self.known_here(user);
             if here.sessions == Sessions::Open {
                 let declared = known.declared.or(here.declared);
-                return Known { sessions: Sessions::Open, grace_left: None, declared };
+                return Known { sessions: Sessions::Open, declared, ..Known::UNKNOWN };
             }
             known
         };

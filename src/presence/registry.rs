@@ -119,6 +119,7 @@ impl Local {
             sessions: if open { Sessions::Open } else { Sessions::None },
             grace_left: left.map(Duration::from_millis),
             declared: words.declared,
+            died_at: None,
         }
     }
 }

@@ -124,7 +124,12 @@ impl Peers {
         let mut last_left: BTreeMap<usize, i64> = BTreeMap::new();
         while peers.refresh().await {
             if !said {
-                tracing::info!(node = name, "waiting for the lease of an earlier process");
+                tracing::warn!(
+                    node = name,
+                    lease_s = tempo.lease.as_secs(),
+                    "an earlier process of this name ended without a goodbye, or still runs: \
+                     waiting until its lease in Redis has run out"
+                );
                 said = true;
             }
             for (at, shard) in peers.redis.shards().iter().enumerate() {

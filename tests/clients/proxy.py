@@ -209,7 +209,7 @@ async def run(binary, folder):
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         addresses = {node.name.upper(): f"127.0.0.1:{node.port}" for node in nodes}
-        settings = {**os.environ, **addresses, "LISTEN": f"127.0.0.1:{port}", "MAXCONN": "2000"}
+        settings = {**os.environ, **addresses, "LISTEN": f"127.0.0.1:{port}"}
         proxy = await asyncio.create_subprocess_exec("haproxy", "-f", CONFIG, env=settings)
         await eventually(lambda: http(f"{url}/readyz")[0] == 200, "the proxy answers")
         assert (await asyncio.to_thread(http, f"{url}/metrics"))[0] == 404, "metrics are not public"

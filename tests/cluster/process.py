@@ -22,13 +22,20 @@ class Process:
         self.command = [str(word) for word in command]
         self.log = Path(log)
         self.cwd = cwd
+        # Variables beside those of this process.
+        self.environment = {}
         self.running = None
         self.paused = False
 
     def spawn(self):
         with self.log.open("ab") as log:
             self.running = subprocess.Popen(
-                self.command, cwd=self.cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self.command,
+                cwd=self.cwd,
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         self.paused = False
 

@@ -3,7 +3,7 @@
 
 use crate::engines::START;
 use crate::redis_server::{RedisServer, redis_server};
-use crate::registry::{LEASES, TEMPO};
+use crate::registry::{self, LEASES, TEMPO};
 use crate::server::{Person, Socket, TestServer, client_id, eventually};
 use protocol::close::CloseCode;
 use protocol::limits::COACH_GRACE_MS;
@@ -123,6 +123,39 @@ async fn who_is_on_another_node_is_seen_and_pushed() {
     assert_eq!(change(&mut adas, ben.id).await.status, Status::Offline);
     let seen = until(&mut adas, ben.id, |state| state.last_seen_at.is_some()).await;
     assert_eq!(seen.last_seen_at, Some(START));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_on_a_node_that_died_was_last_seen_then() {
+    let Some(redis) = redis_server() else { return };
+    let (folder, clock) = (tempdir().unwrap(), Clock::manual(START));
+    let a = Node::start(folder.path(), &clock, &redis, "a").await;
+    let (ada, ben) = (a.server.member("ada").await, a.server.member("ben").await);
+    let (cid, dan) = (a.server.member("cid").await, a.server.member("dan").await);
+    let mut adas = a.server.socket(&ada).await;
+    a.settled(&mut adas).await;
+    let b = registry::Node::join(&[&redis], "b", TEMPO).await;
+    let _links = [b.open(ben.id, "b"), b.open(cid.id, "c")];
+    until(&mut adas, ben.id, |state| state.status == Status::Online).await;
+    let mut dans = a.server.socket(&dan).await;
+    until(&mut dans, cid.id, |state| state.status == Status::Online).await;
+    // Nobody watches her from now on.
+    drop(dans);
+    adas.rest();
+    b.die();
+
+    let lease_ms = i64::try_from(LEASES.lease.as_millis()).unwrap();
+    let seen = Some(START - lease_ms);
+    let bens = change(&mut adas, ben.id).await;
+    assert_eq!((bens.status, bens.last_seen_at), (Status::Offline, seen));
+    let cids = until(&mut adas, cid.id, |state| state.status == Status::Offline).await;
+    assert_eq!(cids.last_seen_at, seen);
+    // A node that began later knows it from the store.
+    let c = Node::start(folder.path(), &clock, &redis, "c").await;
+    let mut dans = c.server.socket(&dan).await;
+    for who in [ben.id, cid.id] {
+        until(&mut dans, who, |state| state.last_seen_at == seen).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

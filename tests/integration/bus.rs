@@ -311,3 +311,28 @@ async fn a_process_beside_the_nodes_publishes_before_it_ends() {
         assert_eq!(next_event(&mut node.heard).await.1, seq);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_beside_the_nodes_waits_for_a_redis_that_is_away() {
+    let Some(server) = redis_server() else { return };
+    let node = Node::start(&[&server], "a").await;
+    let bus = RedisBus::publisher(Redis::open(&[server.url()]).unwrap(), Clock::system());
+    // For this process alone: the link of the node holds, so it has no reason to look by itself.
+    server.pause();
+    bus.publish(vec![post(1, 1)]).await;
+    bus.flush().await;
+    server.resume();
+    assert!(bus.settle().await, "it is back");
+    node.suspicion().await;
+    bus.close(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_beside_the_nodes_does_not_wait_for_ever() {
+    let Some(server) = redis_server() else { return };
+    let bus = RedisBus::publisher(Redis::open(&[server.url()]).unwrap(), Clock::system());
+    assert!(bus.settle().await, "nothing is owed");
+    drop(server);
+    bus.publish(vec![post(1, 1)]).await;
+    assert!(!bus.settle().await);
+}

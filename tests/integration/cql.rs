@@ -91,6 +91,21 @@ async fn a_refusal_names_what_conflicted() {
     keyspace.drop().await;
 }
 
+/// What was sent may have happened, whatever the answer looks like.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_whose_answer_cannot_be_read_is_unknown() {
+    let Some(node) = node() else { return };
+    let keyspace = Keyspace::new(node, "unread");
+    let engine = keyspace.open(BOX).await.unwrap();
+    // Without a condition the server does not say whether it was applied.
+    let insert = "INSERT INTO boxes (id, kind, item) VALUES (1, 'row', uuid())";
+    let answer = engine.conditional(vec![(insert, vec![])]).await.unwrap();
+    assert!(matches!(answer, Outcome::Unknown(_)), "{answer:?}");
+    let found = engine.rows("SELECT kind FROM boxes WHERE id = 1", vec![], 2).await.unwrap();
+    assert_eq!(found.len(), 1, "and it did happen");
+    keyspace.drop().await;
+}
+
 /// Cassandra's limit of 50 KiB is for batches of several partitions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_of_one_partition_may_be_as_large_as_we_allow() {

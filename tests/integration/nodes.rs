@@ -9,6 +9,9 @@ use protocol::groups::{Create, CreatePost, Join};
 use protocol::session::{Open, Ping};
 use protocol::topics::Subscribe;
 use protocol::{ConversationId, GroupId, Incoming, Seq, Topic};
+use sanctuary::app::{Core, Untold};
+use sanctuary::clock::Clock;
+use sanctuary::config::Settings;
 use sanctuary::redis::{Peers, Redis};
 use tempfile::{TempDir, tempdir};
 use tokio::time::timeout;
@@ -20,7 +23,7 @@ struct World {
     b: TestServer,
     ada: Person,
     ben: Person,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 async fn world() -> Option<World> {
@@ -28,7 +31,7 @@ async fn world() -> Option<World> {
     let a = TestServer::node(folder.path(), "a", &[&redis]).await;
     let b = TestServer::node(folder.path(), "b", &[&redis]).await;
     let (ada, ben) = (a.member("ada").await, a.member("ben").await);
-    Some(World { redis, a, b, ada, ben, _folder: folder })
+    Some(World { redis, a, b, ada, ben, folder })
 }
 
 impl World {
@@ -309,4 +312,26 @@ async fn readiness_says_that_redis_is_away_and_stays() {
     let (status, text) = ask(&url).await;
     assert_eq!(status, 200, "{text}");
     assert!(text.contains("\"ready\":true") && text.contains("\"degraded\":true"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_beside_the_nodes_tells_them_or_says_that_it_could_not() {
+    let Some(mut world) = world().await else { return };
+    let mut settings = Settings::defaults().unwrap();
+    world.folder.path().clone_into(&mut settings.data);
+    settings.redis = vec![world.redis.url()];
+    let (adas, bens) = (world.a.socket(&world.ada).await, world.b.socket(&world.ben).await);
+
+    let core = Core::open(&settings, Clock::system()).await.unwrap();
+    core.accounts().suspend(world.ada.id).await.unwrap();
+    assert_eq!(core.close().await, Ok(()));
+    assert_eq!(adas.closed().await, CloseCode::Suspended.number());
+
+    world.redis.kill();
+    let core = Core::open(&settings, Clock::system()).await.unwrap();
+    core.accounts().suspend(world.ben.id).await.unwrap();
+    assert_eq!(core.close().await, Err(Untold));
+    // It is kept all the same, and nodes look by themselves.
+    world.redis.start();
+    assert_eq!(bens.closed().await, CloseCode::Suspended.number());
 }

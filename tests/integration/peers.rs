@@ -3,7 +3,8 @@
 use crate::client::PATIENCE;
 use crate::redis_server::{RedisServer, redis_server, redis_server_with};
 use sanctuary::redis::{Epoch, Fault, JoinError, Peers, Redis, Tempo, View};
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -66,6 +67,42 @@ async fn a_name_has_one_process_at_a_time() {
     third.leave().await;
     let long = Tempo { lease: Duration::from_secs(3_600), ..TEMPO };
     timeout(PATIENCE, Peers::join(open(&[&server]), "a", long)).await.unwrap().unwrap();
+}
+
+/// Lines of a log.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_node_says_that_it_waits_for_an_earlier_one_of_its_name() {
+    let Some(server) = redis_server() else { return };
+    let (_, keeps) = join(&[&server], "a").await;
+    keeps.abort();
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter("warn")
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let logs = tracing::subscriber::set_default(subscriber);
+    let (_, keeps) = join(&[&server], "a").await;
+    drop(logs);
+    keeps.abort();
+    let said = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(said.contains("waiting until its lease in Redis has run out"), "{said}");
+    assert!(said.contains("lease_s=1"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -30,7 +30,7 @@ pub(crate) const TEMPO: presence::Tempo = presence::Tempo {
 };
 
 /// A node: its connections, and its way to the registry.
-struct Node {
+pub(crate) struct Node {
     hub: Arc<Hub>,
     registry: Arc<dyn Registry>,
     clock: Clock,
@@ -48,7 +48,7 @@ impl Node {
         Self { hub, registry, clock, peers: None }
     }
 
-    async fn join(servers: &[&RedisServer], name: &str, tempo: presence::Tempo) -> Self {
+    pub(crate) async fn join(servers: &[&RedisServer], name: &str, tempo: presence::Tempo) -> Self {
         let urls: Vec<String> = servers.iter().map(|server| server.url()).collect();
         let (hub, clock) = (hub(), Clock::manual(START));
         let redis = redis::Redis::open(&urls).unwrap();
@@ -72,7 +72,7 @@ impl Node {
         self.until(nobody, |known| known.sessions == Sessions::None).await;
     }
 
-    fn open(&self, who: UserId, device: &str) -> Arc<Link> {
+    pub(crate) fn open(&self, who: UserId, device: &str) -> Arc<Link> {
         let link = self.hub.link(Format::Json);
         let caller = Arc::new(Caller {
             user_id: who,
@@ -137,7 +137,7 @@ impl Node {
     }
 
     /// Dies without a word: its lease is not refreshed any more.
-    fn die(self) {
+    pub(crate) fn die(self) {
         let (_, keeps) = self.peers.unwrap();
         keeps.abort();
     }

@@ -34,6 +34,9 @@ use uuid::Uuid;
 
 /// What waits is written, when the node ends, for no longer than this.
 const FLUSH_TIMEOUT_MS: u64 = 2_000;
+/// A process that ends waits so long for a Redis that is away, to tell the nodes by a `resync`
+/// that something may be missing. The connection itself tries every half second.
+const SETTLE_TIMEOUT_MS: u64 = 5_000;
 /// A node that died published nothing for longer than this before others noticed, by their
 /// clocks.
 const LAPSE_MS: Millis = (LEASE_MS + REFRESH_MS).cast_signed();
@@ -170,6 +173,14 @@ impl RedisBus {
     pub async fn flush(&self) {
         let flushed = join_all(self.ways.iter().map(|way| way.out.flush()));
         let _ = timeout(Duration::from_millis(FLUSH_TIMEOUT_MS), flushed).await;
+    }
+
+    /// Sends what waits; where something was lost, waits until the others are told, for a bounded
+    /// time. False: they were not.
+    pub async fn settle(&self) -> bool {
+        self.flush().await;
+        let settled = join_all(self.ways.iter().map(|way| way.out.settled()));
+        timeout(Duration::from_millis(SETTLE_TIMEOUT_MS), settled).await.is_ok()
     }
 
     /// Sends what waits, and, as a node, says goodbye.

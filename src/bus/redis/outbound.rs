@@ -28,6 +28,8 @@ pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 pub const GATHER_MS: u64 = 1;
 /// Whoever publishes an event waits this long, at most, for room in the queue.
 pub const FULL_WAIT_MS: u64 = 100;
+/// Between two looks at whether something is still owed.
+const OWED_AGAIN_MS: u64 = 20;
 /// The channel that all nodes listen to, on every server.
 pub(super) const BROADCAST: &str = "broadcast";
 
@@ -123,6 +125,15 @@ impl Outbound {
     /// What was published may be lost, and nobody was told yet.
     pub(super) fn owes(&self) -> bool {
         self.owes.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Resolves when nothing is owed any more.
+    pub(super) async fn settled(&self) {
+        while self.owes() {
+            tokio::time::sleep(Duration::from_millis(OWED_AGAIN_MS)).await;
+            // Pays, if the server is there.
+            self.flush().await;
+        }
     }
 
     pub(super) fn lose(&self, publications: u32) {

@@ -25,7 +25,7 @@ fn what_others_see_follows_from_sessions_words_and_grace() {
             (Sessions::None, grace, here),
             (Sessions::Unknown, grace, here),
         ] {
-            let known = Known { sessions, grace_left, declared };
+            let known = Known { sessions, grace_left, declared, died_at: None };
             for last in [None, Some(Status::Busy)] {
                 assert_eq!(status(&known, last), seen, "{known:?}");
             }
@@ -52,8 +52,8 @@ fn a_session_counts_while_its_holder_lives() {
         (Standing::Lapsed(left), false, Sessions::Unknown, Some(left)),
         (Standing::Stranger, true, Sessions::Unknown, None),
         (Standing::Stranger, false, Sessions::Unknown, None),
-        (Standing::Dead, true, Sessions::None, None),
-        (Standing::Dead, false, Sessions::Unknown, None),
+        (Standing::Dead(None), true, Sessions::None, None),
+        (Standing::Dead(None), false, Sessions::Unknown, None),
     ] {
         let found = known(&record, |_| standing, is_whole, 0);
         assert_eq!((found.sessions, found.grace_left), (sessions, grace_left), "{standing:?}");
@@ -63,11 +63,34 @@ fn a_session_counts_while_its_holder_lives() {
 #[test]
 fn a_drop_counts_until_its_grace_ends() {
     let record = Record { grace_until: Some(GRACE_MS), ..Record::default() };
-    let at = |now| known(&record, |_| Standing::Dead, true, now).grace_left;
+    let at = |now| known(&record, |_| Standing::Dead(None), true, now).grace_left;
     assert_eq!(at(0), Some(Duration::from_secs(30)));
     assert_eq!(at(GRACE_MS - 1), Some(Duration::from_millis(1)));
     assert_eq!(at(GRACE_MS), None);
     assert_eq!(at(GRACE_MS + 1), None);
+}
+
+#[test]
+fn who_died_with_a_node_was_here_until_then() {
+    let invisible = Some(Declared::Invisible);
+    let left = Duration::from_secs(7);
+    for (first, second, is_whole, declared, died_at) in [
+        (Standing::Dead(Some(5)), Standing::Dead(None), true, None, Some(5)),
+        (Standing::Dead(Some(5)), Standing::Dead(Some(9)), true, None, Some(9)),
+        (Standing::Dead(None), Standing::Dead(None), true, None, None),
+        // Not gone, or not for sure.
+        (Standing::Dead(Some(5)), Standing::Living, true, None, None),
+        (Standing::Dead(Some(5)), Standing::Lapsed(left), true, None, None),
+        (Standing::Dead(Some(5)), Standing::Stranger, true, None, None),
+        (Standing::Dead(Some(5)), Standing::Dead(None), false, None, None),
+        // Who did not want to be seen was not.
+        (Standing::Dead(Some(5)), Standing::Dead(None), true, invisible, None),
+    ] {
+        let record = Record { holders: vec![epoch(1), epoch(2)], declared, ..Record::default() };
+        let standing = |asked| if asked == epoch(1) { first } else { second };
+        let found = known(&record, standing, is_whole, 0);
+        assert_eq!(found.died_at, died_at, "{first:?} {second:?} {is_whole} {declared:?}");
+    }
 }
 
 #[test]
@@ -95,7 +118,7 @@ fn a_registry_is_whole_when_all_have_written_and_nobody_can_be_missing() {
 fn standings() -> impl Strategy<Value = Vec<(Epoch, Standing)>> {
     let standing = prop_oneof![
         Just(Standing::Living),
-        Just(Standing::Dead),
+        prop::option::of(-40_000_i64..0).prop_map(Standing::Dead),
         Just(Standing::Stranger),
         (1_u64..30_000).prop_map(|ms| Standing::Lapsed(Duration::from_millis(ms))),
     ];
@@ -129,7 +152,7 @@ proptest! {
         };
         let standing = |asked: Epoch| {
             let found = held.iter().find(|(holder, _)| *holder == asked);
-            found.map_or(Standing::Dead, |(_, standing)| *standing)
+            found.map_or(Standing::Dead(None), |(_, standing)| *standing)
         };
         let found = known(&record, standing, is_whole, 0);
         let living = record.holders.iter().any(|&holder| standing(holder) == Standing::Living);

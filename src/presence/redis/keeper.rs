@@ -4,7 +4,7 @@
 
 use super::entry::{REGISTRY, read_registered, read_run};
 use super::writer::SYNC_USERS_MAX;
-use super::{CHANGE, EPOCHS_MAX, Inner};
+use super::{CHANGE, EPOCHS_MAX, Inner, Lapse};
 use crate::presence::model::Registered;
 use crate::redis::{Epoch, Result, Shard};
 use futures_util::future::join_all;
@@ -120,13 +120,15 @@ pub(super) async fn watch_lapses(inner: Arc<Inner>) {
         let own = inner.peers.epoch();
         let gone: Vec<Epoch> = before.difference(&now).copied().filter(|e| *e != own).collect();
         if !gone.is_empty() {
-            let at = Instant::now();
+            let noticed = Instant::now();
+            let settle = i64::try_from(inner.tempo.settle.as_millis()).unwrap_or(i64::MAX);
+            let lapse = Lapse { noticed, at: inner.clock.now().saturating_sub(settle) };
             if inner.lapsed.len() >= EPOCHS_MAX {
                 let grace = inner.tempo.grace;
-                inner.lapsed.retain(|_, lapsed| at.duration_since(*lapsed) < grace);
+                inner.lapsed.retain(|_, lapse| noticed.duration_since(lapse.noticed) < grace);
             }
             for epoch in gone {
-                inner.lapsed.insert(epoch, at);
+                inner.lapsed.insert(epoch, lapse);
             }
             for part in &inner.parts {
                 part.follows.each(|user| {
