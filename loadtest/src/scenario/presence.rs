@@ -12,7 +12,7 @@ use crate::tokens::Credentials;
 use protocol::limits::WATCHED_USERS_MAX;
 use protocol::presence::{State, Status, Watch};
 use protocol::{Push, Signal, UserId};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -38,6 +38,8 @@ struct Lookout {
     /// Those who stay away, and as many of the others as one may watch.
     watched: Vec<UserId>,
     watching: AtomicUsize,
+    /// It was judged: from now on people say goodbye.
+    over: AtomicBool,
 }
 
 impl Lookout {
@@ -95,7 +97,9 @@ impl Hook for Eyes {
     }
 
     fn signal(&mut self, person: &Arc<Person>, push: &Push<Signal>) {
-        if let Signal::PresenceChanged(changed) = &push.body {
+        if let Signal::PresenceChanged(changed) = &push.body
+            && !self.lookout.over.load(Ordering::Acquire)
+        {
             self.lookout.changed(person, &changed.changes);
         }
     }
@@ -123,6 +127,7 @@ pub(crate) async fn run(
         departures: Mutex::new(Departures::new(stay_away.iter().map(|p| p.id).collect())),
         watched: crowd.people.iter().map(|p| p.id).take(WATCHED_USERS_MAX).collect(),
         watching: AtomicUsize::new(0),
+        over: AtomicBool::new(false),
     });
     let watchers = others.to_vec();
     // Those who are watched are there before anybody looks.
@@ -147,6 +152,7 @@ pub(crate) async fn run(
     if lost == 0 {
         run.found(&"presence", &Fault::NothingHappened);
     }
+    lookout.over.store(true, Ordering::Release);
     crowd.leave().await;
     let count = |n: usize| real(n as u64);
     Ok(vec![("stayed_away", count(lost)), ("watchers", count(watchers.len()))])
