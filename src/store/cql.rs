@@ -9,7 +9,7 @@ mod commit;
 mod item;
 mod text;
 
-use super::shape::at_most_a_commit;
+use super::shape::{Statements, at_most_a_commit};
 use super::{
     Batch, Cells, CommitError, LIST_ROWS_MAX, Maximum, OUTBOX, OutboxRow, PARTITION_ROWS_MAX,
     Partition, Range, Row, Snapshot, StoreEngine, Value, Version,
@@ -21,7 +21,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, TryStreamExt as _};
 use scylla::value::CqlValue;
 use std::sync::Arc;
-use text::{Statements, TableText};
+use text::TableText;
 
 /// How long a commit can be found out about.
 pub const NONCE_TTL_S: u32 = 3_600;
@@ -39,13 +39,13 @@ const NONCE: &str = "~nonce";
 /// Records of a cluster.
 pub struct CqlStore {
     engine: Arc<Cql>,
-    statements: Statements,
+    statements: Statements<TableText>,
 }
 
 impl CqlStore {
     /// The records of an open cluster.
     pub fn new(engine: Arc<Cql>) -> Self {
-        let statements = Statements::new(engine.schema());
+        let statements = Statements::new(engine.schema(), TableText::new);
         Self { engine, statements }
     }
 

@@ -1,10 +1,28 @@
-//! What a table takes, whatever the engine: the checks before anything is written.
+//! What a table takes, whatever the engine: the checks before anything is written, and where an
+//! engine's statements of each table are kept.
 
 use super::{Batch, COMMIT_ROWS_MAX, Cells, Maximum, OUTBOX, Value};
-use crate::engine::schema::{Column, Kind, Table, Type};
+use crate::engine::schema::{Column, Kind, Schema, Table, Type};
 use crate::error::{Result, internal};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use uuid::Uuid;
+
+/// The statements of all tables, in one engine's words.
+pub(super) struct Statements<T> {
+    tables: HashMap<&'static str, Arc<T>>,
+}
+
+impl<T> Statements<T> {
+    pub(super) fn new(schema: &Schema, write: impl Fn(&Table) -> T) -> Self {
+        let tables = schema.tables().iter();
+        Self { tables: tables.map(|table| (table.name, Arc::new(write(table)))).collect() }
+    }
+
+    pub(super) fn table(&self, name: &str) -> Result<Arc<T>> {
+        self.tables.get(name).cloned().ok_or_else(|| internal(&format!("no table {name}")))
+    }
+}
 
 /// See the module.
 pub(super) struct Shape {
@@ -104,6 +122,15 @@ impl Shape {
     fn misused(&self, how: &str) -> protocol::Error {
         internal(&format!("table {}: {how}", self.name))
     }
+}
+
+pub(super) fn names(columns: &[Column]) -> impl Iterator<Item = &str> {
+    columns.iter().map(|column| column.name)
+}
+
+/// Names in quotes, with commas between.
+pub(super) fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn at_most_a_commit(rows: usize) -> Result<()> {

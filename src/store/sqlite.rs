@@ -5,7 +5,7 @@ mod sql;
 
 pub(crate) use raises::Raises;
 
-use super::shape::{at_most_a_commit, check_batch};
+use super::shape::{Statements, at_most_a_commit, check_batch};
 use super::{
     Batch, Cells, CommitError, LIST_ROWS_MAX, Maximum, OUTBOX, OutboxRow, PARTITION_ROWS_MAX,
     Partition, Range, Row, Snapshot, StoreEngine, Value, Version,
@@ -15,21 +15,21 @@ use crate::engine::sqlite::{Lane, Sqlite};
 use crate::error::{Result, internal};
 use futures_util::future::BoxFuture;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
-use sql::{Statements, TableSql};
+use sql::TableSql;
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// Records of the embedded store.
 pub struct SqliteStore {
     engine: Arc<Sqlite>,
-    statements: Statements,
+    statements: Statements<TableSql>,
     raises: Arc<Raises>,
 }
 
 impl SqliteStore {
     /// The records of an open store.
     pub fn new(engine: Arc<Sqlite>) -> Self {
-        let statements = Statements::new(engine.schema());
+        let statements = Statements::new(engine.schema(), TableSql::new);
         let raises = Arc::new(Raises::new(engine.schema()));
         Self { engine, statements, raises }
     }

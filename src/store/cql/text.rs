@@ -1,30 +1,12 @@
 //! The statements of a table, written once when the store opens, and values as cells.
 
 use crate::engine::cql::Cell;
-use crate::engine::schema::{Column, Schema, Table, Type};
+use crate::engine::schema::{Column, Table, Type};
 use crate::error::{Result, internal};
-use crate::store::shape::Shape;
+use crate::store::shape::{Shape, names, quoted};
 use crate::store::{Cells, Range, Value};
 use scylla::value::{CqlValue, Row};
-use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
-
-/// The statements of all tables.
-pub(super) struct Statements {
-    tables: HashMap<&'static str, Arc<TableText>>,
-}
-
-impl Statements {
-    pub(super) fn new(schema: &Schema) -> Self {
-        let tables = schema.tables().iter();
-        Self { tables: tables.map(|table| (table.name, Arc::new(TableText::new(table)))).collect() }
-    }
-
-    pub(super) fn table(&self, name: &str) -> Result<Arc<TableText>> {
-        self.tables.get(name).cloned().ok_or_else(|| internal(&format!("no table {name}")))
-    }
-}
 
 /// See the module.
 pub(super) struct TableText {
@@ -52,14 +34,6 @@ pub(super) struct TableText {
     pub(super) has_nonce: String,
 }
 
-fn names(columns: &[Column]) -> impl Iterator<Item = &str> {
-    columns.iter().map(|column| column.name)
-}
-
-fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
-}
-
 fn equal(columns: &[Column]) -> String {
     names(columns).map(|name| format!("\"{name}\" = ?")).collect::<Vec<_>>().join(" AND ")
 }
@@ -69,7 +43,7 @@ fn marks(count: usize) -> String {
 }
 
 impl TableText {
-    fn new(table: &Table) -> Self {
+    pub(super) fn new(table: &Table) -> Self {
         let name = table.name;
         let shape = Shape::new(table);
         let insert = |columns: &[&str], end: &str| {

@@ -1,8 +1,9 @@
 //! Raising maxima: one statement a table and set of columns.
 
-use super::sql::{TableSql, quoted};
+use super::sql::TableSql;
 use crate::engine::schema::{Kind, Schema};
 use crate::error::{Result, internal};
+use crate::store::shape::quoted;
 use crate::store::{Maximum, Value};
 use rusqlite::{Connection, params_from_iter};
 use std::collections::HashMap;

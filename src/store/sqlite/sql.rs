@@ -1,32 +1,14 @@
 //! The statements of a table, written once when the store opens.
 
-use crate::engine::schema::{Column, Schema, Table, Type};
+use crate::engine::schema::{Column, Table, Type};
 use crate::engine::sqlite::EXPIRES_AT;
-use crate::error::{Result, internal};
-use crate::store::shape::Shape;
+use crate::error::Result;
+use crate::store::shape::{Shape, names, quoted};
 use crate::store::{Cells, Range, Value};
 use protocol::Millis;
 use rusqlite::types::ValueRef;
-use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 use uuid::Uuid;
-
-/// The statements of all tables.
-pub(super) struct Statements {
-    tables: HashMap<&'static str, Arc<TableSql>>,
-}
-
-impl Statements {
-    pub(super) fn new(schema: &Schema) -> Self {
-        let tables = schema.tables().iter();
-        Self { tables: tables.map(|table| (table.name, Arc::new(TableSql::new(table)))).collect() }
-    }
-
-    pub(super) fn table(&self, name: &str) -> Result<Arc<TableSql>> {
-        self.tables.get(name).cloned().ok_or_else(|| internal(&format!("no table {name}")))
-    }
-}
 
 /// See the module.
 pub(super) struct TableSql {
@@ -46,15 +28,6 @@ pub(super) struct TableSql {
     pub(super) version: String,
     /// Versioned: partition, then version.
     pub(super) set_version: String,
-}
-
-/// Names in quotes, with commas between.
-pub(super) fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
-}
-
-fn names(columns: &[Column]) -> impl Iterator<Item = &str> {
-    columns.iter().map(|column| column.name)
 }
 
 fn equal(columns: &[Column]) -> String {
