@@ -1,20 +1,18 @@
 //! The only place where parts are wired together.
 
 mod engine;
+mod features;
 mod network;
 
 pub use engine::Engine;
 pub use network::{Cluster, Network, Nodes, Untold};
 
-use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
+use crate::auth::Authenticator;
 use crate::bus::{Bus, Message, Suspects};
 use crate::clock::{Clock, Following, NeverHeard, START_TIMEOUT_MS};
 use crate::config::{Settings, StoreKind};
 use crate::dispatch::{Dispatch, Features};
-use crate::features::accounts::{self, Accounts};
-use crate::features::conversations::Conversations;
-use crate::features::groups::Groups;
-use crate::features::support::Support;
+use crate::features::accounts::Accounts;
 use crate::http::{self, Check, Metrics};
 use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
@@ -25,6 +23,7 @@ use crate::session::{Repair, Sessions};
 use crate::store::{Carry, Store};
 use crate::timers::{Driver, Fire, Others, Share};
 use crate::ws::{Edge, EdgeConfig, Server, TlsFiles};
+use features::Ground;
 use protocol::Millis;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -171,8 +170,8 @@ impl Core {
     ) -> Result<Self, StartError> {
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
         let rows = Arc::clone(&engine.rows);
-        let store = Store::new(rows, Arc::clone(&log), Arc::clone(&timers), clock.clone());
-        let hub = Hub::new(Arc::clone(&log), Arc::clone(&bus), settings.connections_per_person());
+        let store = Store::new(rows, Arc::clone(&log), timers, clock.clone());
+        let hub = Hub::new(log, Arc::clone(&bus), settings.connections_per_person());
         let registry: Arc<dyn Registry> = match nodes.clone() {
             None => presence::Local::new(Arc::clone(&hub), clock.clone()),
             Some(Nodes { redis, peers, presence }) => {
@@ -180,51 +179,18 @@ impl Core {
             }
         };
 
-        let master = MasterKey::open(&settings.master_key_path())?;
-        let keys = KeyRing::open(Arc::clone(&store), &master, clock.clone()).await?;
-        let tokens = Arc::new(AccessTokens::new(keys, clock.clone()));
-        let closer = Arc::clone(&hub);
-        let accounts = Accounts::new(accounts::Parts {
-            store: Arc::clone(&store),
-            tokens: Arc::clone(&tokens),
-            master: &master,
-            passwords: Passwords::new()?,
-            close: Arc::new(move |user, login, code| closer.close_user(user, login, code)),
-            clock: clock.clone(),
-            settings: settings.into(),
+        let ground = Ground {
+            engine: &engine,
+            store: &store,
+            bus: &bus,
+            hub: &hub,
+            registry: &registry,
             counter: nodes.as_ref().map(|nodes| Counter::new(Arc::clone(&nodes.redis))),
-        });
-        let authenticator = Authenticator::new(tokens, accounts.clone());
-        let groups = Groups::new(
-            Arc::clone(&store),
-            Arc::clone(&log),
-            Arc::clone(&hub),
-            Arc::clone(&accounts),
-            clock.clone(),
-        );
-        let conversations = Conversations::new(
-            Arc::clone(&store),
-            Arc::clone(&log),
-            Arc::clone(&bus),
-            Arc::clone(&accounts),
-            clock.clone(),
-        );
-        let support = Support::new(
-            Arc::clone(&store),
-            Arc::clone(&timers),
-            Arc::clone(&bus),
-            Arc::clone(&registry),
-            Arc::clone(&conversations),
-            clock.clone(),
-        );
-        let features = Arc::new(Features {
-            accounts: Arc::clone(&accounts),
-            groups,
-            conversations,
-            support,
-            store: Arc::clone(&store),
-            log,
-        });
+            settings,
+            clock: &clock,
+        };
+        let (features, authenticator) = ground.features().await?;
+        let (accounts, features) = (Arc::clone(&features.accounts), Arc::new(features));
         store.carry_with(Arc::clone(&features) as Arc<dyn Carry>);
         hub.rights_with(Arc::clone(&features) as Arc<dyn Rights>);
         Ok(Self {

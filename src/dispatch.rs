@@ -23,6 +23,20 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tokio::sync::watch;
 
+/// The match from a command to the method that answers it: `feature.method(caller, params)` for
+/// each line of a feature's block, and arms of their own in `each`. Exhaustive, so a command without a line does not compile.
+macro_rules! answers {
+    (match $command:ident for $caller:ident {
+        each { $($pattern:pat => $answer:expr,)* }
+        $($feature:ident { $($variant:ident => $method:ident,)* })*
+    }) => {
+        match $command {
+            $($(Command::$variant(it) => Answer::$variant($feature.$method($caller, it).await?),)*)*
+            $($pattern => $answer,)*
+        }
+    };
+}
+
 /// Who answers what. Cheap to clone.
 #[derive(Clone)]
 pub struct Dispatch(Arc<Table>);
@@ -135,60 +149,62 @@ impl Table {
         let link = || link.ok_or_else(no_connection);
         let Features { accounts, groups, conversations, support, .. } = &*self.features;
         let sessions = &self.sessions;
-        Ok(match command {
-            C::SessionOpen(_) => return Err(no_connection()),
-            C::SessionRefresh(it) => {
-                A::SessionRefresh(sessions.refresh(link()?, caller, it).await?)
+        Ok(answers!(match command for caller {
+            each {
+                C::SessionOpen(_) => return Err(no_connection()),
+                C::SessionRefresh(it) => {
+                    A::SessionRefresh(sessions.refresh(link()?, caller, it).await?)
+                },
+                C::SessionBackground(it) => A::SessionBackground(sessions.background(link()?, it)),
+                C::SessionClose(it) => A::SessionClose(sessions.close(it)),
+                C::Ping(it) => A::Ping(sessions.ping(it)?),
+                C::TopicSubscribe(it) => {
+                    A::TopicSubscribe(sessions.subscribe(link()?, caller, it).await?)
+                },
+                C::TopicUnsubscribe(it) => A::TopicUnsubscribe(sessions.unsubscribe(link()?, it)),
+                C::TopicRead(it) => A::TopicRead(sessions.read(caller, it).await?),
+                C::PresenceWatch(it) => A::PresenceWatch(sessions.watch(link()?, it).await?),
+                C::PresenceUnwatch(it) => A::PresenceUnwatch(sessions.unwatch(link()?, &it)),
+                C::PresenceSet(it) => A::PresenceSet(sessions.set_presence(caller, it)),
             }
-            C::SessionBackground(it) => A::SessionBackground(sessions.background(link()?, it)),
-            C::SessionClose(it) => A::SessionClose(sessions.close(it)),
-            C::Ping(it) => A::Ping(sessions.ping(it)?),
-            C::TopicSubscribe(it) => {
-                A::TopicSubscribe(sessions.subscribe(link()?, caller, it).await?)
+            accounts {
+                ProfileGet => profile,
             }
-            C::TopicUnsubscribe(it) => A::TopicUnsubscribe(sessions.unsubscribe(link()?, it)),
-            C::TopicRead(it) => A::TopicRead(sessions.read(caller, it).await?),
-            C::PresenceWatch(it) => A::PresenceWatch(sessions.watch(link()?, it).await?),
-            C::PresenceUnwatch(it) => A::PresenceUnwatch(sessions.unwatch(link()?, &it)),
-            C::PresenceSet(it) => A::PresenceSet(sessions.set_presence(caller, it)),
-            C::ProfileGet(it) => A::ProfileGet(accounts.profile(caller, it).await?),
-            C::ConversationOpen(it) => A::ConversationOpen(conversations.open(caller, it).await?),
-            C::ConversationGet(it) => A::ConversationGet(conversations.get(caller, it).await?),
-            C::ConversationList(it) => A::ConversationList(conversations.list(caller, it).await?),
-            C::ConversationSend(it) => A::ConversationSend(conversations.send(caller, it).await?),
-            C::ConversationEdit(it) => A::ConversationEdit(conversations.edit(caller, it).await?),
-            C::ConversationDelete(it) => {
-                A::ConversationDelete(conversations.delete(caller, it).await?)
+            conversations {
+                ConversationOpen => open,
+                ConversationGet => get,
+                ConversationList => list,
+                ConversationSend => send,
+                ConversationEdit => edit,
+                ConversationDelete => delete,
+                ConversationReact => react,
+                ConversationMark => mark,
+                ConversationTyping => typing,
+                ConversationMute => mute,
+                ConversationArchive => archive,
             }
-            C::ConversationReact(it) => {
-                A::ConversationReact(conversations.react(caller, it).await?)
+            groups {
+                GroupCreate => create,
+                GroupGet => get,
+                GroupList => list,
+                GroupJoin => join,
+                GroupLeave => leave,
+                PostCreate => create_post,
+                PostList => list_posts,
             }
-            C::ConversationMark(it) => A::ConversationMark(conversations.mark(caller, it).await?),
-            C::ConversationTyping(it) => {
-                A::ConversationTyping(conversations.typing(caller, it).await?)
+            support {
+                DeskList => list_desks,
+                DeskCreate => create_desk,
+                DeskBoard => board,
+                CoachSet => set_coach,
+                SupportRequest => ask,
+                SupportCancel => cancel,
+                SupportStatus => status,
+                SupportClaim => claim,
+                SupportClose => close,
+                SupportHistory => history,
             }
-            C::ConversationMute(it) => A::ConversationMute(conversations.mute(caller, it).await?),
-            C::ConversationArchive(it) => {
-                A::ConversationArchive(conversations.archive(caller, it).await?)
-            }
-            C::GroupCreate(it) => A::GroupCreate(groups.create(caller, it).await?),
-            C::GroupGet(it) => A::GroupGet(groups.get(caller, it).await?),
-            C::GroupList(it) => A::GroupList(groups.list(caller, it).await?),
-            C::GroupJoin(it) => A::GroupJoin(groups.join(caller, it).await?),
-            C::GroupLeave(it) => A::GroupLeave(groups.leave(caller, it).await?),
-            C::PostCreate(it) => A::PostCreate(groups.create_post(caller, it).await?),
-            C::PostList(it) => A::PostList(groups.list_posts(caller, it).await?),
-            C::DeskList(it) => A::DeskList(support.list_desks(caller, it).await?),
-            C::DeskCreate(it) => A::DeskCreate(support.create_desk(caller, it).await?),
-            C::DeskBoard(it) => A::DeskBoard(support.board(caller, it).await?),
-            C::CoachSet(it) => A::CoachSet(support.set_coach(caller, it).await?),
-            C::SupportRequest(it) => A::SupportRequest(support.ask(caller, it).await?),
-            C::SupportCancel(it) => A::SupportCancel(support.cancel(caller, it).await?),
-            C::SupportStatus(it) => A::SupportStatus(support.status(caller, it).await?),
-            C::SupportClaim(it) => A::SupportClaim(support.claim(caller, it).await?),
-            C::SupportClose(it) => A::SupportClose(support.close(caller, it).await?),
-            C::SupportHistory(it) => A::SupportHistory(support.history(caller, it).await?),
-        })
+        }))
     }
 }
 

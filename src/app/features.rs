@@ -1,0 +1,84 @@
+//! The features, each given those that it may call.
+
+use super::{Engine, StartError};
+use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
+use crate::bus::Bus;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::dispatch::Features;
+use crate::features::accounts::{self, Accounts};
+use crate::features::conversations::Conversations;
+use crate::features::groups::Groups;
+use crate::features::support::Support;
+use crate::hub::Hub;
+use crate::presence::Registry;
+use crate::rates::Counter;
+use crate::store::Store;
+use std::sync::Arc;
+
+/// What the features stand on.
+pub(super) struct Ground<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) store: &'a Arc<Store>,
+    pub(super) bus: &'a Arc<dyn Bus>,
+    pub(super) hub: &'a Arc<Hub>,
+    pub(super) registry: &'a Arc<dyn Registry>,
+    /// Counts for all nodes; `None` where there is one.
+    pub(super) counter: Option<Arc<Counter>>,
+    pub(super) settings: &'a Settings,
+    pub(super) clock: &'a Clock,
+}
+
+impl Ground<'_> {
+    /// All features, and who people are.
+    pub(super) async fn features(self) -> Result<(Features, Arc<Authenticator>), StartError> {
+        let Ground { engine, store, bus, hub, registry, counter, settings, clock } = self;
+        let (log, timers) = (&engine.log, &engine.timers);
+        let master = MasterKey::open(&settings.master_key_path())?;
+        let keys = KeyRing::open(Arc::clone(store), &master, clock.clone()).await?;
+        let tokens = Arc::new(AccessTokens::new(keys, clock.clone()));
+        let closer = Arc::clone(hub);
+        let accounts = Accounts::new(accounts::Parts {
+            store: Arc::clone(store),
+            tokens: Arc::clone(&tokens),
+            master: &master,
+            passwords: Passwords::new()?,
+            close: Arc::new(move |user, login, code| closer.close_user(user, login, code)),
+            clock: clock.clone(),
+            settings: settings.into(),
+            counter,
+        });
+        let authenticator = Authenticator::new(tokens, accounts.clone());
+        let groups = Groups::new(
+            Arc::clone(store),
+            Arc::clone(log),
+            Arc::clone(hub),
+            Arc::clone(&accounts),
+            clock.clone(),
+        );
+        let conversations = Conversations::new(
+            Arc::clone(store),
+            Arc::clone(log),
+            Arc::clone(bus),
+            Arc::clone(&accounts),
+            clock.clone(),
+        );
+        let support = Support::new(
+            Arc::clone(store),
+            Arc::clone(timers),
+            Arc::clone(bus),
+            Arc::clone(registry),
+            Arc::clone(&conversations),
+            clock.clone(),
+        );
+        let features = Features {
+            accounts,
+            groups,
+            conversations,
+            support,
+            store: Arc::clone(store),
+            log: Arc::clone(log),
+        };
+        Ok((features, authenticator))
+    }
+}
