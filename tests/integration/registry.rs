@@ -42,7 +42,7 @@ fn hub() -> Arc<Hub> {
 }
 
 impl Node {
-    fn local() -> Self {
+    pub(crate) fn local() -> Self {
         let (hub, clock) = (hub(), Clock::manual(START));
         let registry = Local::new(Arc::clone(&hub), clock.clone());
         Self { hub, registry, clock, peers: None }
