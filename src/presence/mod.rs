@@ -24,7 +24,7 @@ use protocol::limits::WATCHED_USERS_MAX;
 use protocol::presence::{Changed, Declared, State, States, Status};
 use protocol::{Error, ErrorCode, Millis, Push, SessionId, UserId};
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -53,8 +53,15 @@ struct Told {
 /// Someone who watches.
 struct Watcher {
     link: Weak<Link>,
-    /// Whom, with what was told last; `None` while the first answer is on its way.
-    watched: HashMap<UserId, Option<Told>>,
+    watched: HashMap<UserId, Place>,
+}
+
+/// What a watcher knows of one person.
+struct Place {
+    /// `None` while the answer is made.
+    told: Option<Told>,
+    /// The answer is queued: what is pushed from now on comes after it.
+    answered: Arc<AtomicBool>,
 }
 
 /// Someone who is watched.
@@ -143,6 +150,7 @@ impl Presence {
 
     /// `presence.watch`
     pub async fn watch(&self, link: &Arc<Link>, users: Vec<UserId>) -> Result<States> {
+        let answered = link.answered();
         {
             let mut watcher = self
                 .watchers
@@ -154,7 +162,8 @@ impl Presence {
                 return Err(Error::new(ErrorCode::Full, message));
             }
             for &user in &users {
-                if watcher.watched.insert(user, None).is_none() {
+                let place = Place { told: None, answered: Arc::clone(&answered) };
+                if watcher.watched.insert(user, place).is_none() {
                     self.begin(user, link.id());
                 }
             }
@@ -172,7 +181,7 @@ impl Presence {
         if let Some(mut watcher) = self.watchers.get_mut(&link.id()) {
             for &(user, told, _) in &told {
                 if let Some(place) = watcher.watched.get_mut(&user) {
-                    *place = Some(told);
+                    place.told = Some(told);
                     self.begun.insert(user);
                 }
             }
@@ -279,8 +288,12 @@ impl Presence {
             let last_seen_at = (status == Status::Offline).then(|| known.died_at.unwrap_or(now));
             for session in by {
                 let Some(mut watcher) = self.watchers.get_mut(&session) else { continue };
-                let told = watcher.watched.get_mut(&user_id).and_then(Option::as_mut);
-                if let Some(told) = told.filter(|told| **told != now_known) {
+                let Some(place) = watcher.watched.get_mut(&user_id) else { continue };
+                if !place.answered.load(Ordering::Acquire) {
+                    self.begun.insert(user_id);
+                    continue;
+                }
+                if let Some(told) = place.told.as_mut().filter(|told| **told != now_known) {
                     *told = now_known;
                     let state = State { user_id, status, last_seen_at, uncertain };
                     news.entry(session).or_default().push(state);
