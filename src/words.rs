@@ -44,3 +44,10 @@ pub mod accounts {
     /// In place of a name that is gone.
     pub const DELETED_MEMBER: &str = "deleted member";
 }
+
+/// Private notes.
+pub mod notes {
+    /// The key of somebody's notes was destroyed.
+    pub const KEY_DESTROYED: &str =
+        "Your private notes were deleted for good, so no new ones can be kept.";
+}

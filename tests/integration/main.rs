@@ -44,3 +44,4 @@ mod sqlite;
 mod stage;
 mod store;
 mod timers;
+mod vault;
