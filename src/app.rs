@@ -7,7 +7,7 @@ mod network;
 pub use engine::Engine;
 pub use network::{Cluster, Network, Nodes, Untold};
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Vault};
 use crate::bus::{Bus, Message, Suspects};
 use crate::clock::{Clock, Following, NeverHeard, START_TIMEOUT_MS};
 use crate::config::{Settings, StoreKind};
@@ -213,6 +213,11 @@ impl Core {
     /// Who people are.
     pub fn accounts(&self) -> &Arc<Accounts> {
         &self.accounts
+    }
+
+    /// The keys of private notes.
+    pub fn vault(&self) -> &Arc<Vault> {
+        &self.features.vault
     }
 
     /// Writes and sends what waits, and closes the file. Waits for a Redis that is away, but not

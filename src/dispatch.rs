@@ -1,7 +1,7 @@
 //! The only exhaustive match from a command to the feature that answers it, and from effects and
 //! timers to those who carry them out. Rules live in the features; this is a table.
 
-use crate::auth::Caller;
+use crate::auth::{Caller, Vault};
 use crate::engine::schema::Schema;
 use crate::error::{Result, internal};
 use crate::features::accounts::{self, Accounts};
@@ -55,6 +55,7 @@ pub struct Features {
     pub(crate) groups: Arc<Groups>,
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) support: Arc<Support>,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) store: Arc<Store>,
     pub(crate) log: Arc<dyn Log>,
 }
@@ -203,6 +204,9 @@ impl Table {
                 SupportClaim => claim,
                 SupportClose => close,
                 SupportHistory => history,
+                SupportNote => write_note,
+                SupportNotes => notes,
+                SupportRate => rate,
             }
         }))
     }
@@ -244,6 +248,7 @@ impl Carry for Features {
                 support::ENDED => self.support.carry_ended(body(bytes)?).await,
                 support::TALK => self.support.carry_talk(key, &body(bytes)?).await,
                 support::LEAVE => self.support.carry_leave(key, &body(bytes)?).await,
+                support::RATED => self.support.carry_rated(&body(bytes)?).await,
                 support::HUSH => self.support.carry_hush(key, body(bytes)?).await,
                 other => Err(internal(&format_args!("no effect is named {other:?}"))),
             }

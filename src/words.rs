@@ -50,4 +50,22 @@ pub mod notes {
     /// The key of somebody's notes was destroyed.
     pub const KEY_DESTROYED: &str =
         "Your private notes were deleted for good, so no new ones can be kept.";
+    /// Too many about one member.
+    pub const MANY: &str =
+        "You have as many notes about this person as can be kept. Thank you for your care.";
+    /// Neither a request nor a member, or both.
+    pub const WHOSE: &str = "Please name a request or a member, one of the two.";
+}
+
+/// Ratings of support requests.
+pub mod ratings {
+    /// Not 1 to 5.
+    pub const STARS: &str = "Please give 1 to 5 stars.";
+    /// Not over.
+    pub const NOT_OVER: &str = "You can say how it was once the conversation has ended.";
+    /// Over before anybody answered.
+    pub const NOBODY_ANSWERED: &str =
+        "Nobody had answered this request, so there is nothing to rate.";
+    /// The time to change it is over.
+    pub const TOO_LATE: &str = "A rating can be changed for 7 days. It stays as it is now.";
 }

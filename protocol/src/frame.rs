@@ -88,6 +88,9 @@ commands! {
     SupportClaim(support::Claim) -> support::RequestResult = "support.claim";
     SupportClose(support::Close) -> support::RequestResult = "support.close";
     SupportHistory(support::GetHistory) -> support::History = "support.history";
+    SupportNote(support::WriteNote) -> support::NoteResult = "support.note";
+    SupportNotes(support::GetNotes) -> support::Notes = "support.notes";
+    SupportRate(support::Rate) -> support::RatingResult = "support.rate";
 }
 
 named_union! {
@@ -112,6 +115,7 @@ named_union! {
         SupportRequeued(support::Requeued) = "support.requeued";
         SupportClosed(support::Closed) = "support.closed";
         SupportCancelled(support::Cancelled) = "support.cancelled";
+        SupportRated(support::Rated) = "support.rated";
     }
 }
 

@@ -91,3 +91,15 @@ pub const BOARD_REQUESTS_MAX: usize = 100;
 pub const DESKS_MAX: usize = 64;
 /// Topics of a desk.
 pub const DESK_TOPICS_MAX: usize = 20;
+/// A coach's private note.
+pub const NOTE_CHARS_MAX: usize = 4_000;
+/// Notes of one coach about one member; the next one is `full`.
+pub const NOTES_PER_MEMBER_MAX: usize = 500;
+/// What a rating says in words.
+pub const RATING_CHARS_MAX: usize = 2_000;
+/// The most stars of a rating; the fewest are 1.
+pub const RATING_STARS_MAX: u8 = 5;
+/// A rating may be changed for this long.
+pub const RATING_EDIT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+/// `text` of a search in one's history.
+pub const SEARCH_CHARS_MAX: usize = 200;

@@ -3,6 +3,13 @@
 //! A desk is a queue. A request waits there until a coach claims it; then a conversation opens
 //! whose id was made with the request. Places in the queue are held while people are away.
 
+mod after;
+
+pub use after::{
+    GetHistory, GetNotes, History, Note, NoteResult, Notes, Rate, Rated, Rating, RatingResult,
+    WriteNote,
+};
+
 use crate::id::nullable;
 use crate::people::Person;
 use crate::{ClientId, ConversationId, DeskId, Millis, RequestId};
@@ -67,6 +74,9 @@ pub struct Request {
     /// What the coach wrote at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
+    /// What the member thinks of it, in the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rating: Option<Rating>,
 }
 
 /// An honest wait: between the 10th and the 90th percentile.
@@ -269,27 +279,6 @@ pub struct Close {
     /// The coach's closing words, at most 4 000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
-}
-
-/// `support.history`: one's own ended requests, as member and as coach, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct GetHistory {
-    /// `next` of the page before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
-    /// 1–100; 50 if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u32>,
-}
-
-/// The result of `support.history`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct History {
-    /// A page.
-    pub items: Vec<Request>,
-    /// `after` of the next page, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
 }
 
 macro_rules! request_events {

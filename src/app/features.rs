@@ -1,7 +1,7 @@
 //! The features, each given those that it may call.
 
 use super::{Engine, StartError};
-use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
+use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords, Vault};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -36,6 +36,7 @@ impl Ground<'_> {
         let (log, timers) = (&engine.log, &engine.timers);
         let master = MasterKey::open(&settings.master_key_path())?;
         let keys = KeyRing::open(Arc::clone(store), &master, clock.clone()).await?;
+        let vault = Vault::new(Arc::clone(store), &master, clock.clone());
         let tokens = Arc::new(AccessTokens::new(keys, clock.clone()));
         let closer = Arc::clone(hub);
         let accounts = Accounts::new(accounts::Parts {
@@ -68,6 +69,8 @@ impl Ground<'_> {
             Arc::clone(timers),
             Arc::clone(bus),
             Arc::clone(registry),
+            Arc::clone(&accounts),
+            Arc::clone(&vault),
             Arc::clone(&conversations),
             clock.clone(),
         );
@@ -76,6 +79,7 @@ impl Ground<'_> {
             groups,
             conversations,
             support,
+            vault,
             store: Arc::clone(store),
             log: Arc::clone(log),
         };

@@ -3,11 +3,10 @@
 use super::Support;
 use super::desk::{self, Found, board};
 use super::effects::{ENQUEUE, Enqueue};
-use super::model::{Choices, Desk, Input, NewRequest, Refusal, Request};
+use super::model::{Choices, Desk, Input, NewRequest, Refusal};
 use super::rows::{self, OpenRow, RouteRow, SettingsRow};
 use crate::auth::{Caller, Role};
 use crate::error::{Result, conflict, forbidden, not_found};
-use crate::limits;
 use crate::store::Change;
 use protocol::limits::{
     COACH_CAPACITY_MAX, COACH_DESKS_MAX, DESK_OPEN_REQUESTS_MAX, DESK_TOPICS_MAX, DESKS_MAX,
@@ -17,7 +16,7 @@ use protocol::limits::{
 use protocol::people::Person;
 use protocol::support::{
     self, Ask, Asked, Board, Cancel, Claim, Close, CoachSettings, CreateDesk, DeskResult, Desks,
-    GetBoard, GetHistory, GetStatus, History, ListDesks, RequestResult, SetCoach, Status,
+    GetBoard, GetStatus, ListDesks, RequestResult, SetCoach, Status,
 };
 use protocol::{DeskId, Error, ErrorCode, RequestId};
 use uuid::Uuid;
@@ -249,32 +248,9 @@ impl Support {
             }
         }
     }
-
-    /// `support.history`
-    pub async fn history(&self, caller: &Caller, get: GetHistory) -> Result<History> {
-        let limit = limits::page(get.limit)?;
-        let place = |text: &str| {
-            let (at, id) = text.split_once('.')?;
-            Some((at.parse().ok()?, id.parse().ok()?))
-        };
-        let after = match &get.after {
-            None => None,
-            Some(text) => Some(
-                place(text)
-                    .ok_or_else(|| Error::invalid("after", "This is not a place in the list."))?,
-            ),
-        };
-        let found = rows::history(&self.store, caller.user_id, after, limit).await?;
-        let next = found
-            .last()
-            .filter(|_| found.len() == limit as usize)
-            .map(|(_, last)| format!("{}.{}", last.ended_at.unwrap_or_default(), last.id));
-        let items = found.into_iter().map(|(desk_id, request)| ended(desk_id, &request)).collect();
-        Ok(History { items, next })
-    }
 }
 
-fn as_coach(caller: &Caller) -> Result<()> {
+pub(super) fn as_coach(caller: &Caller) -> Result<()> {
     if caller.roles.has(Role::Coach) {
         Ok(())
     } else {
@@ -297,20 +273,7 @@ fn in_list(desk: &Desk) -> support::Desk {
     }
 }
 
-/// A request from the history: its desk's coaches play no part any more.
-fn ended(desk_id: DeskId, request: &Request) -> support::Request {
-    let nobody = Desk {
-        id: desk_id,
-        name: String::new(),
-        topics: Vec::new(),
-        open: false,
-        requests: std::collections::BTreeMap::new(),
-        coaches: std::collections::BTreeMap::new(),
-    };
-    desk::wire(&nobody, request)
-}
-
-fn text(field: &str, value: &str, min: usize, max: usize) -> Result<()> {
+pub(super) fn text(field: &str, value: &str, min: usize, max: usize) -> Result<()> {
     let count = value.chars().count();
     if count < min || count > max || (min > 0 && value.trim().is_empty()) {
         return Err(Error::invalid(field, format!("{min} to {max} characters, please.")));

@@ -559,6 +559,7 @@ pub(super) fn wire(desk: &Desk, request: &Request) -> support::Request {
         ended_at: request.ended_at,
         grace_until: coach.filter(|_| request.state.is_open()).and_then(|coach| coach.grace_until),
         summary: request.summary.clone(),
+        rating: None,
     }
 }
 

@@ -10,16 +10,21 @@
 mod commands;
 mod desk;
 mod effects;
+mod history;
 mod model;
+mod notes;
+mod ratings;
 mod rows;
 
 pub(crate) use desk::GRACE_TIMER;
 pub(crate) use effects::{ENDED, ENQUEUE, HUSH, LEAVE, TALK};
+pub(crate) use ratings::RATED;
 
-use crate::auth::{Caller, Role};
+use crate::auth::{Caller, Role, Vault};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::features::accounts::Accounts;
 use crate::features::conversations::Conversations;
 use crate::presence::{Registry, Sessions};
 use crate::rights::Visible;
@@ -45,6 +50,8 @@ const REVIEW_AGAIN: Duration = Duration::from_secs(2);
 /// See the module.
 pub struct Support {
     store: Arc<Store>,
+    accounts: Arc<Accounts>,
+    vault: Arc<Vault>,
     conversations: Arc<Conversations>,
     registry: Arc<dyn Registry>,
     clock: Clock,
@@ -61,12 +68,24 @@ impl Support {
         timers: Arc<dyn Timers>,
         bus: Arc<dyn Bus>,
         registry: Arc<dyn Registry>,
+        accounts: Arc<Accounts>,
+        vault: Arc<Vault>,
         conversations: Arc<Conversations>,
         clock: Clock,
     ) -> Arc<Self> {
         let parts = Parts { store: Arc::clone(&store), timers, bus, clock: clock.clone() };
         let (desks, review) = (DashMap::new(), Notify::new());
-        Arc::new(Self { store, conversations, registry, clock, parts, desks, review })
+        Arc::new(Self {
+            store,
+            accounts,
+            vault,
+            conversations,
+            registry,
+            clock,
+            parts,
+            desks,
+            review,
+        })
     }
 
     /// Makes the desk `general`, once, and gives every coach who was answering when the node

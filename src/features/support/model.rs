@@ -3,6 +3,8 @@
 //! Everything that decides about one desk goes through [`Desk::apply`]: exactly one coach gets
 //! a request, nobody has more than fits, and a place is never lost.
 
+pub(crate) mod rating;
+
 use protocol::limits::{COACH_CAPACITY_DEFAULT, DESK_OPEN_REQUESTS_MAX};
 use protocol::people::Person;
 use protocol::{DeskId, Error, ErrorCode, Millis, RequestId, UserId, support};

@@ -1,5 +1,7 @@
 //! Rows of `schema/support.cql`; the only file that names its tables.
 
+pub(super) mod after;
+
 use super::model::{Choices, Coach, Desk, Request, State};
 use crate::error::{Result, internal};
 use crate::store::{Partition, Range, Snapshot, Store, Value, VersionedRecord, record};
