@@ -9,7 +9,7 @@ use crate::dispatch::Features;
 use crate::features::accounts::{self, Accounts};
 use crate::features::conversations::Conversations;
 use crate::features::groups::Groups;
-use crate::features::support::Support;
+use crate::features::support::{self, CrisisWords, Support};
 use crate::hub::Hub;
 use crate::presence::Registry;
 use crate::rates::Counter;
@@ -63,14 +63,17 @@ impl Ground<'_> {
             Arc::clone(&accounts),
             clock.clone(),
         );
-        let support = Support::new(
-            Arc::clone(store),
-            Arc::clone(timers),
-            Arc::clone(bus),
-            Arc::clone(registry),
-            Arc::clone(&conversations),
-            clock.clone(),
-        );
+        let support = Support::new(support::Ground {
+            store: Arc::clone(store),
+            log: Arc::clone(log),
+            timers: Arc::clone(timers),
+            bus: Arc::clone(bus),
+            registry: Arc::clone(registry),
+            conversations: Arc::clone(&conversations),
+            clock: clock.clone(),
+            crisis: CrisisWords::open(settings.support_crisis_words_file.as_deref())?,
+            limits: settings.into(),
+        });
         let features = Features {
             accounts,
             groups,
