@@ -73,6 +73,9 @@ pub enum StartError {
     /// Another node is in the way.
     #[error(transparent)]
     Node(#[from] crate::redis::JoinError),
+    /// The words that sound like an emergency.
+    #[error(transparent)]
+    Crisis(#[from] crate::features::support::ListError),
     /// What is kept can't be read or written.
     #[error(transparent)]
     Records(#[from] protocol::Error),

@@ -83,6 +83,16 @@ pub const COACH_CAPACITY_MAX: u32 = 500;
 pub const COACH_DESKS_MAX: usize = 64;
 /// A coach whose last session is gone keeps the people being helped for this long.
 pub const COACH_GRACE_MS: i64 = 60_000;
+/// Words of a coach's expertise.
+pub const COACH_EXPERTISE_MAX: usize = 20;
+/// A coach may accept an offer for this long.
+pub const OFFER_MS: i64 = 30_000;
+/// A hand-over may be accepted for this long.
+pub const TRANSFER_MS: i64 = 60_000;
+/// A request may be opened again for this long after its end.
+pub const REOPEN_MS: i64 = 72 * 60 * 60 * 1_000;
+/// A fee may be paid for this long; then the request is cancelled.
+pub const PAYMENT_MS: i64 = 30 * 60 * 1_000;
 /// Requests waiting or being answered at one desk; the next one is `full`.
 pub const DESK_OPEN_REQUESTS_MAX: usize = 10_000;
 /// Waiting requests, and active ones, that a board shows.

@@ -9,7 +9,7 @@ use crate::dispatch::Features;
 use crate::features::accounts::{self, Accounts};
 use crate::features::conversations::Conversations;
 use crate::features::groups::Groups;
-use crate::features::support::Support;
+use crate::features::support::{self, CrisisWords, Support};
 use crate::hub::Hub;
 use crate::presence::Registry;
 use crate::rates::Counter;
@@ -64,16 +64,19 @@ impl Ground<'_> {
             Arc::clone(&accounts),
             clock.clone(),
         );
-        let support = Support::new(
-            Arc::clone(store),
-            Arc::clone(timers),
-            Arc::clone(bus),
-            Arc::clone(registry),
-            Arc::clone(&accounts),
-            Arc::clone(&vault),
-            Arc::clone(&conversations),
-            clock.clone(),
-        );
+        let support = Support::new(support::Ground {
+            store: Arc::clone(store),
+            log: Arc::clone(log),
+            timers: Arc::clone(timers),
+            bus: Arc::clone(bus),
+            registry: Arc::clone(registry),
+            accounts: Arc::clone(&accounts),
+            vault: Arc::clone(&vault),
+            conversations: Arc::clone(&conversations),
+            clock: clock.clone(),
+            crisis: CrisisWords::open(settings.support_crisis_words_file.as_deref())?,
+            limits: settings.into(),
+        });
         let features = Features {
             accounts,
             groups,

@@ -5,8 +5,8 @@
 
 use super::Support;
 use super::commands::{as_coach, text};
-use super::desk;
-use super::model::{Desk, Refusal, Request};
+use super::desk::ended;
+use super::model::{Refusal, Request};
 use super::rows;
 use crate::auth::Caller;
 use crate::error::Result;
@@ -113,24 +113,14 @@ impl Support {
         as_coach(caller)?;
         let snapshot = self.store.load(rows::member_partition(member)).await?;
         let open = rows::open(&snapshot)?.ok_or(Refusal::NoSuchRequest)?;
-        let look = self.desk(open.desk_id).look().await?.desk;
-        let request = look.requests.get(&open.request_id);
-        let coach = request.and_then(|request| request.coach.as_ref());
-        if request.is_some_and(|request| request.state.is_open())
-            && coach.is_some_and(|coach| coach.id == caller.user_id)
-        {
-            Ok(open.desk_id)
-        } else {
-            Err(Refusal::NoSuchRequest.into())
-        }
-    }
-
-    /// The newest end of a member's request.
-    pub(super) async fn ended(&self, member: UserId, id: RequestId) -> Result<Option<Request>> {
-        let rows = rows::history(&self.store, member, None, ROWS_SEEN_MAX).await?;
-        let found =
-            rows.into_iter().find(|(_, request)| request.id == id && request.member.id == member);
-        Ok(found.map(|(_, request)| request))
+        let (request, coach) = (open.request_id, caller.user_id);
+        let answers = self
+            .desk(open.desk_id)
+            .look(move |desk, _| {
+                desk.request(request).is_some_and(|request| request.is_answered_by(coach))
+            })
+            .await?;
+        if answers { Ok(open.desk_id) } else { Err(Refusal::NoSuchRequest.into()) }
     }
 }
 
@@ -153,19 +143,6 @@ impl Filter {
             && get.member_id.is_none_or(|member| member == request.member.id)
             && (has(&request.subject) || request.summary.as_deref().is_some_and(has))
     }
-}
-
-/// A request from the history: its desk's coaches play no part any more.
-fn ended(desk_id: DeskId, request: &Request) -> support::Request {
-    let nobody = Desk {
-        id: desk_id,
-        name: String::new(),
-        topics: Vec::new(),
-        open: false,
-        requests: std::collections::BTreeMap::new(),
-        coaches: std::collections::BTreeMap::new(),
-    };
-    desk::wire(&nobody, request)
 }
 
 fn place(text: &str) -> Result<(Millis, RequestId)> {

@@ -66,15 +66,20 @@ impl Support {
 
     /// Whether a request is over, and who answered it the last time.
     async fn stands(&self, route: &RouteRow) -> Result<Stands> {
-        let look = self.desk(route.desk_id).look().await?.desk;
-        if let Some(request) = look.requests.get(&route.request_id) {
-            return Ok(if request.state.is_open() {
-                Stands::Open
-            } else {
-                Stands::Ended(request.coach.as_ref().map(|coach| coach.id))
-            });
+        let id = route.request_id;
+        let there = self
+            .desk(route.desk_id)
+            .look(move |desk, _| {
+                desk.request(id).map(|request| match request.state.is_open() {
+                    true => Stands::Open,
+                    false => Stands::Ended(request.coach.as_ref().map(|coach| coach.id)),
+                })
+            })
+            .await?;
+        if let Some(stands) = there {
+            return Ok(stands);
         }
-        let ended = self.ended(route.member_id, route.request_id).await?;
+        let ended = self.ended(route.member_id, id, 0).await?;
         Ok(ended.map_or(Stands::Open, |request| Stands::Ended(request.coach.map(|coach| coach.id))))
     }
 }
