@@ -10,6 +10,7 @@ mod logins;
 mod model;
 mod names;
 mod profiles;
+mod ratings;
 mod refusal;
 mod register;
 mod routes;
@@ -19,6 +20,8 @@ mod throttle;
 
 pub use bulk::NewPeople;
 pub use model::{Cause, LOGIN_IDLE_MAX_MS, LOGINS_MAX, REPEAT_WINDOW_MS, Status};
+pub use ratings::CoachRating;
+pub(crate) use ratings::Rated;
 pub use register::ACCOUNT_CREATE;
 
 use crate::auth::{AccessTokens, MasterKey, Passwords, RefreshTokens};
