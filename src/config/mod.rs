@@ -143,8 +143,8 @@ settings! {
     accounts_verify_email: bool = "accounts.verify_email", "off";
     /// How long an access token lives.
     accounts_token_ttl_min: u32 = "accounts.token_ttl_min", "15", 1 to 60;
-    /// The first message of a stranger waits as a request.
-    people_stranger_requests: bool = "people.stranger_requests", "off";
+    /// The first message of a stranger waits as a request; not with `limits = off`.
+    people_stranger_requests: bool = "people.stranger_requests", "on";
     /// Open connections of one person on a node.
     connections_per_person_max: u32 = "connections.per_person_max", "20", 1 to 10_000;
     /// Commands of one person, on average over ten seconds.
