@@ -18,7 +18,7 @@ use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
 use crate::presence::{self, Presence, Registry};
 use crate::rates::{Counter, exchange};
-use crate::rights::Rights;
+use crate::rights::{Rights, Sight};
 use crate::session::{Repair, Sessions};
 use crate::store::{Carry, Store};
 use crate::timers::{Driver, Fire, Others, Share};
@@ -268,12 +268,16 @@ impl App {
         let Core { engine, clock, hub, registry, nodes, store, authenticator, features, .. } = core;
         let mut cluster = core.cluster;
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
-        let presence = Presence::new(registry, Arc::clone(&store), clock.clone());
+        let sight = Arc::clone(&features) as Arc<dyn Sight>;
+        let presence = Presence::new(registry, Arc::clone(&store), sight, clock.clone());
+        let watches = Arc::clone(&presence);
+        features.people.tell_changes(Box::new(move |user| watches.seen_differently(user)));
         let repair = Arc::new(Repair {
             hub: Arc::clone(&hub),
             log: Arc::clone(&log),
             rights: Arc::clone(&features) as Arc<dyn Rights>,
             authenticator: Arc::clone(&authenticator),
+            people: Arc::clone(&features.people),
             conversations: Arc::clone(&features.conversations),
             clock: clock.clone(),
         });

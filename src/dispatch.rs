@@ -7,18 +7,19 @@ use crate::error::{Result, internal};
 use crate::features::accounts::{self, Accounts};
 use crate::features::conversations::Conversations;
 use crate::features::groups::{self, Groups};
+use crate::features::people::{self, Act, People};
 use crate::features::support::{self, Support};
 use crate::hub::Link;
 use crate::limits::Rates;
 use crate::log::{Log, REDACT_TIMER};
-use crate::rights::{Rights, Visible};
+use crate::rights::{Rights, Sees, Sight, Visible};
 use crate::session::Sessions;
 use crate::store::{Carry, OutKey, RELAY_TIMER, Store};
 use crate::timers::{Fire, Timer};
 use crate::ws::Commands;
 use futures_util::future::BoxFuture;
 use protocol::close::CloseCode;
-use protocol::{Answer, Command, Error, ErrorCode, Format, Millis, Topic};
+use protocol::{Answer, Command, Error, ErrorCode, Format, Millis, Topic, UserId};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -52,6 +53,7 @@ struct Table {
 /// The features, in the order in which they may call one another.
 pub struct Features {
     pub(crate) accounts: Arc<Accounts>,
+    pub(crate) people: Arc<People>,
     pub(crate) groups: Arc<Groups>,
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) support: Arc<Support>,
@@ -138,6 +140,7 @@ impl Table {
         within
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table, a line for each command")]
     async fn answer(
         &self,
         link: Option<&Arc<Link>>,
@@ -148,7 +151,7 @@ impl Table {
         use Command as C;
         self.within_rates(link, caller, &command)?;
         let link = || link.ok_or_else(no_connection);
-        let Features { accounts, groups, conversations, support, .. } = &*self.features;
+        let Features { people, groups, conversations, support, .. } = &*self.features;
         let sessions = &self.sessions;
         Ok(answers!(match command for caller {
             each {
@@ -176,8 +179,28 @@ impl Table {
                 },
                 C::PresenceSet(it) => A::PresenceSet(sessions.set_presence(caller, it)),
             }
-            accounts {
+            people {
                 ProfileGet => profile,
+                PeopleSearch => search,
+                FollowAdd => follow,
+                FollowRemove => unfollow,
+                FollowApprove => approve,
+                FollowReject => reject,
+                FollowList => list_follows,
+                FriendRequest => request,
+                FriendAccept => accept,
+                FriendDecline => decline,
+                FriendCancel => cancel,
+                FriendRemove => remove,
+                FriendList => list_friends,
+                BlockAdd => block,
+                BlockRemove => unblock,
+                BlockList => list_blocks,
+                MuteAdd => mute,
+                MuteRemove => unmute,
+                MuteList => list_mutes,
+                PrivacyGet => privacy,
+                PrivacySet => set_privacy,
             }
             conversations {
                 ConversationOpen => open,
@@ -190,6 +213,8 @@ impl Table {
                 ConversationTyping => typing,
                 ConversationMute => mute,
                 ConversationArchive => archive,
+                ConversationAccept => accept,
+                ConversationRefuse => refuse,
             }
             groups {
                 GroupCreate => create,
@@ -242,6 +267,16 @@ impl Rights for Features {
     }
 }
 
+impl Sight for Features {
+    fn sees(&self, viewer: UserId, user: UserId) -> BoxFuture<'_, Result<Sees>> {
+        Box::pin(async move {
+            let presence = self.people.may(viewer, Act::Presence, user).await?;
+            let last_seen = presence && self.people.may(viewer, Act::LastSeen, user).await?;
+            Ok(Sees { presence, last_seen })
+        })
+    }
+}
+
 fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     Format::MessagePack.decode(bytes).map_err(|error| internal(&error))
 }
@@ -256,6 +291,13 @@ impl Carry for Features {
         Box::pin(async move {
             match effect {
                 accounts::ACCOUNT_CREATE => self.accounts.carry(key, bytes).await,
+                accounts::ACCOUNT_CHANGED => self.people.index(body(bytes)?).await,
+                people::PROJECT => self.people.project(&body(bytes)?).await,
+                people::SHUT => self.conversations.carry_shut(body(bytes)?).await,
+                people::CHOSEN => {
+                    self.people.chosen(body(bytes)?);
+                    Ok(())
+                }
                 groups::PROJECT => self.groups.project(&body(bytes)?).await,
                 support::ENQUEUE => self.support.carry_enqueue(body(bytes)?).await,
                 support::ENDED => self.support.carry_ended(body(bytes)?).await,

@@ -113,3 +113,13 @@ pub const RATING_STARS_MAX: u8 = 5;
 pub const RATING_EDIT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// `text` of a search in one's history.
 pub const SEARCH_CHARS_MAX: usize = 200;
+/// Messages that a stranger may send before the other accepts.
+pub const STRANGER_MESSAGES_MAX: u64 = 1;
+/// People one may block.
+pub const BLOCKS_MAX: usize = 1_000;
+/// People one may mute.
+pub const MUTES_MAX: usize = 1_000;
+/// Characters of a search for people, at least.
+pub const SEARCH_CHARS_MIN: usize = 2;
+/// A request to be friends that was declined can come again from the same person after this.
+pub const FRIEND_AGAIN_MS: i64 = 7 * 24 * 60 * 60 * 1_000;

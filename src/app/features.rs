@@ -9,6 +9,7 @@ use crate::dispatch::Features;
 use crate::features::accounts::{self, Accounts};
 use crate::features::conversations::Conversations;
 use crate::features::groups::Groups;
+use crate::features::people::People;
 use crate::features::support::{self, CrisisWords, Support};
 use crate::hub::Hub;
 use crate::presence::Registry;
@@ -50,6 +51,10 @@ impl Ground<'_> {
             counter,
         });
         let authenticator = Authenticator::new(tokens, accounts.clone());
+        let people =
+            People::new(Arc::clone(store), Arc::clone(bus), Arc::clone(&accounts), clock.clone());
+        let forgets = Arc::clone(&people);
+        hub.forget_with(Box::new(move |user, other| forgets.forget_here(user, other)));
         let groups = Groups::new(
             Arc::clone(store),
             Arc::clone(log),
@@ -62,6 +67,8 @@ impl Ground<'_> {
             Arc::clone(log),
             Arc::clone(bus),
             Arc::clone(&accounts),
+            Arc::clone(&people),
+            settings.people_stranger_requests && settings.limits,
             clock.clone(),
         );
         let support = Support::new(support::Ground {
@@ -79,6 +86,7 @@ impl Ground<'_> {
         });
         let features = Features {
             accounts,
+            people,
             groups,
             conversations,
             support,

@@ -143,8 +143,8 @@ settings! {
     accounts_verify_email: bool = "accounts.verify_email", "off";
     /// How long an access token lives.
     accounts_token_ttl_min: u32 = "accounts.token_ttl_min", "15", 1 to 60;
-    /// The first message of a stranger waits as a request.
-    people_stranger_requests: bool = "people.stranger_requests", "off";
+    /// The first message of a stranger waits as a request; not with `limits = off`.
+    people_stranger_requests: bool = "people.stranger_requests", "on";
     /// A request waits at most this long for a coach.
     support_max_wait_min: u32 = "support.max_wait_min", "1440", 1 to 100_000;
     /// A member's message without an answer for this long: the coach is nudged.

@@ -17,6 +17,7 @@ const FILES: &[(&str, &str)] = &[
     ("presence.cql", include_str!("../../schema/presence.cql")),
     ("vault.cql", include_str!("../../schema/vault.cql")),
     ("accounts.cql", include_str!("../../schema/accounts.cql")),
+    ("people.cql", include_str!("../../schema/people.cql")),
     ("groups.cql", include_str!("../../schema/groups.cql")),
     ("conversations.cql", include_str!("../../schema/conversations.cql")),
     ("support.cql", include_str!("../../schema/support.cql")),

@@ -7,6 +7,7 @@
 
 mod commands;
 mod model;
+mod requests;
 mod rows;
 mod view;
 
@@ -14,6 +15,7 @@ use crate::bus::{Bus, Channel, Class, Notice};
 use crate::clock::Clock;
 use crate::error::{Result, not_found};
 use crate::features::accounts::Accounts;
+use crate::features::people::{Act, Memory, People};
 use crate::log::{self, Append, Appended, Entry, Gate, Head, Key, Log, OwnedHead, Span, Stamped};
 use crate::rights::Visible;
 use crate::store::{OutKey, Store};
@@ -42,6 +44,10 @@ pub struct Conversations {
     log: Arc<dyn Log>,
     bus: Arc<dyn Bus>,
     accounts: Arc<Accounts>,
+    people: Arc<People>,
+    /// The first message of a stranger waits as a request.
+    strangers_ask: bool,
+    talks: Memory<ConversationId, requests::Talk>,
     clock: Clock,
 }
 
@@ -62,6 +68,8 @@ pub(crate) struct Ensure {
 struct Rule {
     conversation: ConversationId,
     action: Action,
+    /// Why the sender may not write, if it is not a retry of what was written before.
+    barred: Option<Error>,
 }
 
 fn state_at(head: Head<'_>) -> std::result::Result<Option<State>, Error> {
@@ -75,9 +83,12 @@ fn state_at(head: Head<'_>) -> std::result::Result<Option<State>, Error> {
 
 impl Gate for Rule {
     fn stamp(&self, head: Head<'_>, now: Millis) -> std::result::Result<Stamped, Error> {
-        let Written { event, state, redact, audience } =
+        let Written { event, state, redact, audience, inboxes } =
             model::decide(state_at(head)?, head.seq, now, &self.action)?;
-        let maxima = audience
+        if let Some(barred) = &self.barred {
+            return Err(barred.clone());
+        }
+        let maxima = inboxes
             .iter()
             .map(|&user| rows::activity(user, self.conversation, head.seq + 1, now))
             .collect();
@@ -92,28 +103,35 @@ impl Gate for Rule {
 
     fn audience(&self, head: Head<'_>, seq: Seq) -> Vec<Channel> {
         let Ok(Some(state)) = state_at(head) else { return Vec::new() };
-        let hears = |member: &&model::Member| member.until.is_none_or(|until| seq <= until);
+        let hears = |member: &&model::Member| {
+            state.hears(member.user_id) && state.until(member).is_none_or(|until| seq <= until)
+        };
         state.members.iter().filter(hears).map(|member| Channel::User(member.user_id)).collect()
     }
 }
 
 impl Conversations {
-    /// Over the store, the log and the bus; names come from `accounts`.
+    /// Over the store, the log and the bus; names come from `accounts`, and `people` say who may
+    /// write to whom.
     pub fn new(
         store: Arc<Store>,
         log: Arc<dyn Log>,
         bus: Arc<dyn Bus>,
         accounts: Arc<Accounts>,
+        people: Arc<People>,
+        strangers_ask: bool,
         clock: Clock,
     ) -> Arc<Self> {
-        Arc::new(Self { store, log, bus, accounts, clock })
+        let talks = Memory::lasting(requests::TALK_AGE_MAX_MS);
+        Arc::new(Self { store, log, bus, accounts, people, strangers_ask, talks, clock })
     }
 
     /// The part of a conversation that a person may read.
     pub async fn visible(&self, user: UserId, id: ConversationId) -> Result<Option<Visible>> {
         let state = self.head(id).await?.1;
-        let member = state.as_ref().and_then(|state| state.member(user));
-        Ok(member.map(|member| Visible { from: 1, until: member.until }))
+        let Some(state) = state else { return Ok(None) };
+        let member = state.member(user);
+        Ok(member.map(|member| Visible { from: 1, until: state.until(member) }))
     }
 
     /// A person's conversations in which something may have happened since then.
@@ -139,11 +157,13 @@ impl Conversations {
             kind: wanted.kind,
             subject_id: Some(wanted.subject_id),
             members: vec![wanted.member, wanted.helper],
+            stranger: None,
         };
         let opened = self.append(id, Some(Key::of_cause("opened", &[])), None, open).await?;
         if let Some(text) = &wanted.first_words {
             let words = Action::Send {
                 sender: wanted.member,
+                known: true,
                 message_id: crate::id::derived("first-words", &[id.as_bytes()]),
                 client_id: crate::id::derived::<ClientId>("first-words", &[id.as_bytes()]),
                 text: text.clone(),
@@ -225,7 +245,19 @@ impl Conversations {
         sender: Option<UserId>,
         action: Action,
     ) -> impl Future<Output = Result<Appended>> + Send {
-        let gate = Box::new(Rule { conversation: id, action });
+        self.append_unless(id, key, sender, action, None)
+    }
+
+    /// The same, unless the sender is barred; a retry of what was written before is answered.
+    fn append_unless(
+        &self,
+        id: ConversationId,
+        key: Option<Key>,
+        sender: Option<UserId>,
+        action: Action,
+        barred: Option<Error>,
+    ) -> impl Future<Output = Result<Appended>> + Send {
+        let gate = Box::new(Rule { conversation: id, action, barred });
         self.log.append(Append { topic: Topic::Conversation(id), key, sender, gate })
     }
 
@@ -317,21 +349,36 @@ impl Conversations {
         Ok(count)
     }
 
-    /// Tells the others in a conversation something that is true just now.
-    fn tell_others(
+    /// Tells the others in a conversation something of somebody that is true just now: those who
+    /// may know it. Nobody, before a stranger's wish is answered.
+    async fn tell_others(
         &self,
         id: ConversationId,
         state: &State,
         user: UserId,
-        class: Class,
-        signal: impl Into<Signal>,
-    ) {
+        act: Act,
+        signal: impl Into<Signal> + Send,
+    ) -> Result<()> {
+        if state.asked.is_some() || state.paused {
+            return Ok(());
+        }
+        let class = if act == Act::Typing { Class::Signal } else { Class::Coalescing };
+        let mut audience = Vec::new();
+        for other in state.present().filter(|&other| other != user) {
+            if self.people.may(other, act, user).await? {
+                audience.push(Channel::User(other));
+            }
+        }
+        if audience.is_empty() {
+            return Ok(());
+        }
         self.bus.notify(Notice {
-            audience: state.present().filter(|&other| other != user).map(Channel::User).collect(),
+            audience,
             except: Some(user),
             class,
             push: Push::signal(Some(Topic::Conversation(id)), signal),
         });
+        Ok(())
     }
 
     /// The only conversation of two people has an id that follows from them.
