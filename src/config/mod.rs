@@ -146,15 +146,15 @@ settings! {
     /// The first message of a stranger waits as a request; not with `limits = off`.
     people_stranger_requests: bool = "people.stranger_requests", "on";
     /// A request waits at most this long for a coach.
-    support_max_wait_min: u32 = "support.max_wait_min", "1440", 1 to 100_000;
+    support_max_wait_s: u32 = "support.max_wait_s", "86400", 1 to 6_000_000;
     /// A member's message without an answer for this long: the coach is nudged.
-    support_nudge_min: u32 = "support.nudge_min", "10", 1 to 1_440;
+    support_nudge_s: u32 = "support.nudge_s", "600", 1 to 86_400;
     /// After the nudge, without an answer for this long: the member is at the front of the queue again.
-    support_unanswered_min: u32 = "support.unanswered_min", "5", 1 to 1_440;
+    support_unanswered_s: u32 = "support.unanswered_s", "300", 1 to 86_400;
     /// A coach's message without an answer for this long: the member is asked.
-    support_warn_min: u32 = "support.warn_min", "30", 1 to 10_080;
+    support_warn_s: u32 = "support.warn_s", "1800", 1 to 604_800;
     /// After that, without an answer for this long: the request ends as abandoned.
-    support_abandon_min: u32 = "support.abandon_min", "30", 1 to 10_080;
+    support_abandon_s: u32 = "support.abandon_s", "1800", 1 to 604_800;
     /// Requests of a person that cost nothing, in each `support.free_days`; 0: as many as wanted.
     support_free_requests: u32 = "support.free_requests", "0", 0 to 1_000;
     /// See `support.free_requests`.
