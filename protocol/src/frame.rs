@@ -4,7 +4,7 @@ use crate::fields::{Body, required, scalar};
 use crate::union::{Call, named_union};
 use crate::{
     DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, conversations, groups,
-    people, presence, session, support, topics,
+    notifications, people, presence, session, support, topics,
 };
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -60,6 +60,12 @@ commands! {
     PresenceUnwatch(presence::Unwatch) -> session::Done = "presence.unwatch";
     PresenceSet(presence::Set) -> session::Done = "presence.set";
     ProfileGet(people::GetProfile) -> people::ProfileResult = "profile.get";
+    NotificationList(notifications::List) -> notifications::Notifications = "notification.list";
+    NotificationMark(notifications::Mark) -> notifications::Marked = "notification.mark";
+    NotificationSettingsGet(notifications::GetSettings) -> notifications::SettingsResult = "notification.settings.get";
+    NotificationSettingsSet(notifications::SetSettings) -> notifications::SettingsResult = "notification.settings.set";
+    PushRegister(notifications::Register) -> notifications::Registered = "push.register";
+    PushUnregister(notifications::Unregister) -> session::Done = "push.unregister";
     ConversationOpen(conversations::Open) -> conversations::ConversationResult = "conversation.open";
     ConversationGet(conversations::Get) -> conversations::ConversationResult = "conversation.get";
     ConversationList(conversations::List) -> conversations::Conversations = "conversation.list";
@@ -104,6 +110,7 @@ named_union! {
         ConversationReopened(conversations::ConversationReopened) = "conversation.reopened";
         ConversationJoined(conversations::ConversationJoined) = "conversation.joined";
         SessionRevoked(session::Revoked) = "session.revoked";
+        NotificationCreated(notifications::Created) = "notification.created";
         PostCreated(groups::PostPublished) = "post.created";
         MembershipStarted(groups::MembershipStarted) = "membership.started";
         MembershipEnded(groups::MembershipEnded) = "membership.ended";
@@ -124,6 +131,7 @@ named_union! {
         PresenceChanged(presence::Changed) = "presence.changed";
         Typing(conversations::TypingNow) = "typing";
         Receipt(conversations::Receipt) = "receipt";
+        NotificationRead(notifications::Read) = "notification.read";
         Position(support::Position) = "support.position";
         CoachAway(support::CoachAway) = "support.coach_away";
         DeskChanged(support::DeskChanged) = "desk.changed";

@@ -145,6 +145,24 @@ settings! {
     accounts_token_ttl_min: u32 = "accounts.token_ttl_min", "15", 1 to 60;
     /// The first message of a stranger waits as a request.
     people_stranger_requests: bool = "people.stranger_requests", "off";
+    /// Whom push services may write to about our pushes: `mailto:…` or `https:…`; some ask for it.
+    push_contact: Option<String> = "push.contact", "";
+    /// Push services of browsers may have private addresses, and no TLS. For tests only.
+    push_private_endpoints: bool = "push.private_endpoints", "off";
+    /// Key of a Google service account, JSON: pushes go to Android by Firebase.
+    push_fcm_key_file: Option<PathBuf> = "push.fcm_key_file", "";
+    /// Where Firebase is.
+    push_fcm_url: String = "push.fcm_url", "https://fcm.googleapis.com";
+    /// Key of Apple's push service, `.p8`; with the three settings that follow.
+    push_apns_key_file: Option<PathBuf> = "push.apns_key_file", "";
+    /// Name of that key.
+    push_apns_key_id: Option<String> = "push.apns_key_id", "";
+    /// The team it belongs to.
+    push_apns_team_id: Option<String> = "push.apns_team_id", "";
+    /// The app that pushes are for.
+    push_apns_topic: Option<String> = "push.apns_topic", "";
+    /// Where Apple's push service is.
+    push_apns_url: String = "push.apns_url", "https://api.push.apple.com";
     /// Open connections of one person on a node.
     connections_per_person_max: u32 = "connections.per_person_max", "20", 1 to 10_000;
     /// Commands of one person, on average over ten seconds.
@@ -194,8 +212,16 @@ impl Settings {
                 settings.cql_tls_key.is_some(),
             ),
         ];
-        if let Some((one, _, other, _)) = pairs.into_iter().find(|(_, one, _, other)| one != other)
-        {
+        let apns = |other: &'static str, named: bool| {
+            ("push.apns_key_file", settings.push_apns_key_file.is_some(), other, named)
+        };
+        let pairs = pairs.into_iter().chain([
+            apns("push.apns_key_id", settings.push_apns_key_id.is_some()),
+            apns("push.apns_team_id", settings.push_apns_team_id.is_some()),
+            apns("push.apns_topic", settings.push_apns_topic.is_some()),
+        ]);
+        let mut pairs = pairs;
+        if let Some((one, _, other, _)) = pairs.find(|(_, one, _, other)| one != other) {
             return Err(ConfigError::Together { one, other });
         }
         if settings.cql_tls_cert.is_some() && settings.cql_tls_ca.is_none() {

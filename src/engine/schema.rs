@@ -16,6 +16,7 @@ const FILES: &[(&str, &str)] = &[
     ("timers.cql", include_str!("../../schema/timers.cql")),
     ("presence.cql", include_str!("../../schema/presence.cql")),
     ("accounts.cql", include_str!("../../schema/accounts.cql")),
+    ("notifications.cql", include_str!("../../schema/notifications.cql")),
     ("groups.cql", include_str!("../../schema/groups.cql")),
     ("conversations.cql", include_str!("../../schema/conversations.cql")),
     ("support.cql", include_str!("../../schema/support.cql")),
