@@ -67,6 +67,9 @@ pub enum StartError {
     /// The master key.
     #[error(transparent)]
     MasterKey(#[from] crate::auth::MasterKeyError),
+    /// The mailer.
+    #[error(transparent)]
+    Mail(#[from] crate::mail::OpenError),
     /// The servers between nodes.
     #[error(transparent)]
     Redis(#[from] crate::redis::OpenError),

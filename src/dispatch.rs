@@ -11,6 +11,7 @@ use crate::features::support::{self, Support};
 use crate::hub::Link;
 use crate::limits::Rates;
 use crate::log::{Log, REDACT_TIMER};
+use crate::mail::{self, Post};
 use crate::rights::{Rights, Visible};
 use crate::session::Sessions;
 use crate::store::{Carry, OutKey, RELAY_TIMER, Store};
@@ -51,6 +52,7 @@ struct Table {
 
 /// The features, in the order in which they may call one another.
 pub struct Features {
+    pub(crate) post: Arc<Post>,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) groups: Arc<Groups>,
     pub(crate) conversations: Arc<Conversations>,
@@ -238,6 +240,7 @@ impl Carry for Features {
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             match effect {
+                mail::SEND => self.post.carry(key, body(bytes)?).await,
                 accounts::ACCOUNT_CREATE => self.accounts.carry(key, bytes).await,
                 groups::PROJECT => self.groups.project(&body(bytes)?).await,
                 support::ENQUEUE => self.support.carry_enqueue(body(bytes)?).await,
@@ -259,6 +262,7 @@ impl Fire for Features {
                     let schema = Schema::embedded().as_ref().map_err(|error| internal(error))?;
                     self.store.relay_of(timer, schema).await
                 }
+                mail::MAIL_TIMER => self.post.deliver(&timer.subject).await,
                 REDACT_TIMER => self.log.finish_redactions(&timer.subject).await,
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,
                 other => Err(internal(&format_args!("no timer is named {other:?}"))),

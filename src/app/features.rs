@@ -11,6 +11,7 @@ use crate::features::conversations::Conversations;
 use crate::features::groups::Groups;
 use crate::features::support::Support;
 use crate::hub::Hub;
+use crate::mail::{self, Post};
 use crate::presence::Registry;
 use crate::rates::Counter;
 use crate::store::Store;
@@ -35,6 +36,13 @@ impl Ground<'_> {
         let Ground { engine, store, bus, hub, registry, counter, settings, clock } = self;
         let (log, timers) = (&engine.log, &engine.timers);
         let master = MasterKey::open(&settings.master_key_path())?;
+        let post = Post::new(
+            Arc::clone(store),
+            Arc::clone(timers),
+            mail::mailer(settings)?,
+            &master,
+            clock.clone(),
+        );
         let keys = KeyRing::open(Arc::clone(store), &master, clock.clone()).await?;
         let tokens = Arc::new(AccessTokens::new(keys, clock.clone()));
         let closer = Arc::clone(hub);
@@ -72,6 +80,7 @@ impl Ground<'_> {
             clock.clone(),
         );
         let features = Features {
+            post,
             accounts,
             groups,
             conversations,
