@@ -86,7 +86,7 @@ impl Client {
         connector.enforce_http(false);
         connector.set_connect_timeout(Some(Duration::from_millis(CONNECT_TIMEOUT_MS)));
         connector.set_nodelay(true);
-        let provider = hyper_rustls::rustls::crypto::aws_lc_rs::default_provider();
+        let provider = tokio_rustls::rustls::crypto::aws_lc_rs::default_provider();
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(provider)
             .map_err(Failed::Certificates)?

@@ -9,8 +9,10 @@ use crate::dispatch::Features;
 use crate::features::accounts::{self, Accounts};
 use crate::features::conversations::Conversations;
 use crate::features::groups::Groups;
+use crate::features::notifications::{self, Notifications};
 use crate::features::support::Support;
 use crate::hub::Hub;
+use crate::mail::{self, Post};
 use crate::presence::Registry;
 use crate::rates::Counter;
 use crate::store::Store;
@@ -35,6 +37,13 @@ impl Ground<'_> {
         let Ground { engine, store, bus, hub, registry, counter, settings, clock } = self;
         let (log, timers) = (&engine.log, &engine.timers);
         let master = MasterKey::open(&settings.master_key_path())?;
+        let post = Post::new(
+            Arc::clone(store),
+            Arc::clone(timers),
+            mail::mailer(settings)?,
+            &master,
+            clock.clone(),
+        );
         let keys = KeyRing::open(Arc::clone(store), &master, clock.clone()).await?;
         let tokens = Arc::new(AccessTokens::new(keys, clock.clone()));
         let closer = Arc::clone(hub);
@@ -49,6 +58,20 @@ impl Ground<'_> {
             counter,
         });
         let authenticator = Authenticator::new(tokens, accounts.clone());
+        let notifications = Notifications::open(notifications::Parts {
+            store: Arc::clone(store),
+            log: Arc::clone(log),
+            timers: Arc::clone(timers),
+            bus: Arc::clone(bus),
+            hub: Arc::clone(hub),
+            registry: Arc::clone(registry),
+            accounts: Arc::clone(&accounts),
+            post: Arc::clone(&post),
+            master: &master,
+            clock: clock.clone(),
+            settings: settings.into(),
+        })
+        .await?;
         let groups = Groups::new(
             Arc::clone(store),
             Arc::clone(log),
@@ -60,7 +83,9 @@ impl Ground<'_> {
             Arc::clone(store),
             Arc::clone(log),
             Arc::clone(bus),
+            Arc::clone(timers),
             Arc::clone(&accounts),
+            Arc::clone(&notifications),
             clock.clone(),
         );
         let support = Support::new(
@@ -72,7 +97,9 @@ impl Ground<'_> {
             clock.clone(),
         );
         let features = Features {
+            post,
             accounts,
+            notifications,
             groups,
             conversations,
             support,

@@ -139,8 +139,14 @@ settings! {
     tls_cert: Option<PathBuf> = "tls.cert", "";
     /// Private key, PEM; with `tls.cert`.
     tls_key: Option<PathBuf> = "tls.key", "";
-    /// New accounts wait for their e-mail address to be verified.
-    accounts_verify_email: bool = "accounts.verify_email", "off";
+    /// The address under which people reach this server, for links in mails; `http://` and `listen` where none is named.
+    public_url: Option<String> = "public_url", "";
+    /// The mail server: `smtps://user:password@host`, or `smtp://…?tls=required` for STARTTLS; files in the folder `outbox` of `data` where none is named.
+    mail_smtp_url: Option<String> = "mail.smtp_url", "";
+    /// Whom mails come from.
+    mail_from: String = "mail.from", "Sanctuary <sanctuary@localhost>";
+    /// New accounts wait for their e-mail address to be verified; `auto`: where `mail.smtp_url` names a server.
+    accounts_verify_email: Option<bool> = "accounts.verify_email", "auto";
     /// How long an access token lives.
     accounts_token_ttl_min: u32 = "accounts.token_ttl_min", "15", 1 to 60;
     /// The first message of a stranger waits as a request.
@@ -241,6 +247,17 @@ impl Settings {
     /// The file of the master key.
     pub fn master_key_path(&self) -> PathBuf {
         self.master_key_file.clone().unwrap_or_else(|| self.data.join("master.key"))
+    }
+
+    /// Whether new accounts wait for their e-mail address to be verified.
+    pub fn verify_email(&self) -> bool {
+        self.accounts_verify_email.unwrap_or(self.mail_smtp_url.is_some())
+    }
+
+    /// What links in mails begin with, without a slash at the end.
+    pub fn public_url(&self) -> String {
+        let url = self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen));
+        url.trim_end_matches('/').to_owned()
     }
 
     /// Open connections of one person.

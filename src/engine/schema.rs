@@ -15,6 +15,7 @@ const FILES: &[(&str, &str)] = &[
     ("log.cql", include_str!("../../schema/log.cql")),
     ("timers.cql", include_str!("../../schema/timers.cql")),
     ("presence.cql", include_str!("../../schema/presence.cql")),
+    ("mail.cql", include_str!("../../schema/mail.cql")),
     ("accounts.cql", include_str!("../../schema/accounts.cql")),
     ("notifications.cql", include_str!("../../schema/notifications.cql")),
     ("groups.cql", include_str!("../../schema/groups.cql")),

@@ -5,4 +5,5 @@
 pub mod accounts;
 pub mod conversations;
 pub mod groups;
+pub mod notifications;
 pub mod support;

@@ -49,10 +49,9 @@ fn key(push: &Push<Signal>) -> u64 {
         }
         Signal::Expiring(_) => {}
         // These tell of changes, not of a state.
-        Signal::Bye(_)
-        | Signal::Gap(_)
-        | Signal::NotificationRead(_)
-        | Signal::DeskChanged(_) => return 0,
+        Signal::Bye(_) | Signal::Gap(_) | Signal::NotificationRead(_) | Signal::DeskChanged(_) => {
+            return 0;
+        }
     }
     hasher.finish().max(1)
 }

@@ -15,7 +15,7 @@ pub use registry::{Ended, Local, Registry};
 
 use crate::clock::Clock;
 use crate::error::Result;
-use crate::hub::Link;
+use crate::hub::{Hub, Link};
 use crate::store::{Maximum, PlainRecord, Store, Value, record};
 use dashmap::{DashMap, DashSet};
 use futures_util::stream;
@@ -40,6 +40,12 @@ record! {
         user_id: UserId,
         at: Option<i64>,
     }
+}
+
+/// Whether a session of this person is in the foreground on this node.
+pub fn is_looking(hub: &Hub, user: UserId) -> bool {
+    let links = hub.links_of(user);
+    links.iter().any(|link| link.session().is_some_and(|session| session.foreground))
 }
 
 /// What a watcher was told of somebody.
@@ -120,6 +126,11 @@ impl Presence {
     /// A session of this person opened.
     pub fn opened(&self, user: UserId, link: &Link) {
         self.registry.opened(user, link);
+    }
+
+    /// A session of this person went into the background, or came back.
+    pub fn turned(&self, user: UserId) {
+        self.registry.turned(user);
     }
 
     /// A session of this person ended, and the hub forgot it.

@@ -5,18 +5,24 @@
 //! change their members through [`Conversations::ensure`] and its neighbours, which may be
 //! called again for the same cause.
 
+mod away;
 mod commands;
 mod model;
 mod rows;
 mod view;
 
+pub use away::UNREAD_TIMER;
+
 use crate::bus::{Bus, Channel, Class, Notice};
 use crate::clock::Clock;
 use crate::error::{Result, not_found};
 use crate::features::accounts::Accounts;
+use crate::features::notifications::Notifications;
 use crate::log::{self, Append, Appended, Entry, Gate, Head, Key, Log, OwnedHead, Span, Stamped};
 use crate::rights::Visible;
 use crate::store::{OutKey, Store};
+use crate::timers::Timers;
+use away::Away;
 use model::{Action, Refusal, Standing, State, Written};
 use protocol::conversations::{ConversationJoined, Kind};
 use protocol::{
@@ -24,7 +30,7 @@ use protocol::{
     UserId,
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
 /// Tries of a change whose target moved while it was read.
@@ -40,6 +46,7 @@ pub struct Conversations {
     log: Arc<dyn Log>,
     bus: Arc<dyn Bus>,
     accounts: Arc<Accounts>,
+    away: Away,
     clock: Clock,
 }
 
@@ -60,6 +67,8 @@ pub(crate) struct Ensure {
 struct Rule {
     conversation: ConversationId,
     action: Action,
+    /// Who hears of it, for the one who appends.
+    audience: Arc<OnceLock<Vec<UserId>>>,
 }
 
 fn state_at(head: Head<'_>) -> std::result::Result<Option<State>, Error> {
@@ -75,6 +84,7 @@ impl Gate for Rule {
     fn stamp(&self, head: Head<'_>, now: Millis) -> std::result::Result<Stamped, Error> {
         let Written { event, state, redact, audience } =
             model::decide(state_at(head)?, head.seq, now, &self.action)?;
+        let _ = self.audience.set(audience.clone());
         let maxima = audience
             .iter()
             .map(|&user| rows::activity(user, self.conversation, head.seq + 1, now))
@@ -96,15 +106,19 @@ impl Gate for Rule {
 }
 
 impl Conversations {
-    /// Over the store, the log and the bus; names come from `accounts`.
+    /// Over the store, the log and the bus; names come from `accounts`, and `notifications` tells
+    /// those who are away.
     pub fn new(
         store: Arc<Store>,
         log: Arc<dyn Log>,
         bus: Arc<dyn Bus>,
+        timers: Arc<dyn Timers>,
         accounts: Arc<Accounts>,
+        notifications: Arc<Notifications>,
         clock: Clock,
     ) -> Arc<Self> {
-        Arc::new(Self { store, log, bus, accounts, clock })
+        let away = Away::new(notifications, timers);
+        Arc::new(Self { store, log, bus, accounts, away, clock })
     }
 
     /// The part of a conversation that a person may read.
@@ -199,8 +213,22 @@ impl Conversations {
         sender: Option<UserId>,
         action: Action,
     ) -> impl Future<Output = Result<Appended>> + Send {
-        let gate = Box::new(Rule { conversation: id, action });
-        self.log.append(Append { topic: Topic::Conversation(id), key, sender, gate })
+        let audience = Arc::new(OnceLock::new());
+        let message_of = match &action {
+            Action::Send { sender, .. } => Some(*sender),
+            _ => None,
+        };
+        let gate = Box::new(Rule { conversation: id, action, audience: Arc::clone(&audience) });
+        let appending =
+            self.log.append(Append { topic: Topic::Conversation(id), key, sender, gate });
+        async move {
+            let appended = appending.await?;
+            // Not of a retry whose first try told them.
+            if let (Some(sender), Some(members)) = (message_of, audience.get()) {
+                self.away.written(id, sender, members);
+            }
+            Ok(appended)
+        }
     }
 
     async fn head(&self, id: ConversationId) -> Result<(OwnedHead, Option<State>)> {

@@ -121,7 +121,6 @@ pub(crate) struct Choices {
     pub(crate) zone: Option<String>,
     pub(crate) quiet: Option<Quiet>,
     pub(crate) digest: Digest,
-    pub(crate) digest_at: Option<Millis>,
     pub(crate) kinds: BTreeMap<Kind, Wants>,
 }
 

@@ -4,7 +4,6 @@
 use super::model::Draft;
 use crate::words::notifications as words;
 use protocol::notifications::Kind;
-use protocol::people::Person;
 use protocol::{Event, UserId};
 use uuid::Uuid;
 
@@ -57,9 +56,4 @@ fn of_request(
 /// Names what a notification is about.
 pub(super) fn link(thing: &str, id: Uuid) -> String {
     format!("{thing}:{id}")
-}
-
-/// The one whose doing it is, where it is somebody else's.
-pub(super) fn author(draft: &Draft) -> Option<&Person> {
-    draft.from.as_ref()
 }

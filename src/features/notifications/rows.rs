@@ -2,12 +2,12 @@
 
 use super::model::{Choices, Cursor, Notice, Shelf, Wants};
 use crate::error::{Result, internal};
-use crate::store::{Change, Partition, PlainRecord as _, Range, Snapshot, Store, Value, record};
 use crate::store::VersionedRecord as _;
+use crate::store::{Change, Partition, Range, Snapshot, Store, Value, record};
 use protocol::limits::ENDPOINTS_MAX;
 use protocol::notifications::{Digest, Kind, Quiet, Service};
 use protocol::people::Person;
-use protocol::{ConversationId, EndpointId, LoginId, NotificationId, Seq, UserId};
+use protocol::{ConversationId, EndpointId, LoginId, Millis, NotificationId, Seq, UserId};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -65,7 +65,14 @@ record! {
         quiet_from_min: Option<u32>,
         quiet_until_min: Option<u32>,
         digest: String,
-        digest_at: Option<i64>,
+    }
+}
+
+record! {
+    /// See the schema.
+    struct DigestRow in "notification_digests" {
+        user_id: UserId,
+        due_at: i64,
     }
 }
 
@@ -232,7 +239,6 @@ pub(super) async fn choices(store: &Store, user: UserId) -> Result<Choices> {
         zone: row.zone,
         quiet: quiet.map(|(on, (from_min, until_min))| Quiet { on, from_min, until_min }),
         digest: digest(&row.digest),
-        digest_at: row.digest_at,
         kinds,
     })
 }
@@ -254,9 +260,25 @@ pub(super) async fn put_choices(store: &Store, user: UserId, choices: &Choices) 
         quiet_from_min: quiet.map(|quiet| quiet.from_min),
         quiet_until_min: quiet.map(|quiet| quiet.until_min),
         digest: digest_word(choices.digest).to_owned(),
-        digest_at: choices.digest_at,
     };
     store.put(vec![row]).await
+}
+
+pub(super) async fn digest_at(store: &Store, user: UserId) -> Result<Option<Millis>> {
+    let row = store.get::<DigestRow>(vec![Value::Uuid(user.0)]).await?;
+    Ok(row.map(|row| row.due_at))
+}
+
+/// `None`: never.
+pub(super) async fn put_digest_at(
+    store: &Store,
+    user_id: UserId,
+    due_at: Option<Millis>,
+) -> Result<()> {
+    match due_at {
+        Some(due_at) => store.put(vec![DigestRow { user_id, due_at }]).await,
+        None => store.remove::<DigestRow>(vec![vec![Value::Uuid(user_id.0)]]).await,
+    }
 }
 
 pub(super) async fn endpoints(store: &Store, user: UserId) -> Result<Vec<EndpointRow>> {

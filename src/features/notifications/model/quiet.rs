@@ -36,8 +36,8 @@ fn instant(zone: &TimeZone, date: Date, minute: u32) -> Option<Millis> {
     let minute = minute % DAY_MIN;
     let (hour, minute) = (i8::try_from(minute / 60).ok()?, i8::try_from(minute % 60).ok()?);
     let time = Time::new(hour, minute, 0, 0).ok()?;
-    let moment = date.to_datetime(time).to_zoned(zone.clone()).ok()?;
-    Some(moment.timestamp().as_millisecond())
+    let moment = zone.to_timestamp(date.to_datetime(time)).ok()?;
+    Some(moment.as_millisecond())
 }
 
 fn later(date: Date, span: Span) -> Option<Date> {

@@ -76,8 +76,8 @@ impl Apns {
         let header =
             Header { kid: Some(self.settings.key_id.clone()), ..Header::new(Algorithm::ES256) };
         let claims = Claims { iss: &self.settings.team_id, iat: now.div_euclid(1_000) };
-        let token = jsonwebtoken::encode(&header, &claims, &self.key)
-            .map_err(|error| internal(&error))?;
+        let token =
+            jsonwebtoken::encode(&header, &claims, &self.key).map_err(|error| internal(&error))?;
         *held = Some((token.clone(), now));
         Ok(token)
     }
@@ -107,9 +107,7 @@ impl Apns {
             .map_err(|error| internal(&error))?;
         let answer = self.client.send(request).await;
         match reason(&answer).as_deref() {
-            Some("BadDeviceToken" | "Unregistered" | "DeviceTokenNotForTopic") => {
-                Ok(Outcome::Gone)
-            }
+            Some("BadDeviceToken" | "Unregistered" | "DeviceTokenNotForTopic") => Ok(Outcome::Gone),
             Some("ExpiredProviderToken") => {
                 self.forget_token();
                 Ok(Outcome::Later(None))

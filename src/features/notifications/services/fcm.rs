@@ -73,8 +73,7 @@ impl Fcm {
         let wrong = || PushError::Key { setting: SETTING, path: path.to_owned() };
         let account: Account =
             serde_json::from_slice(&read(SETTING, path)?).map_err(|_| wrong())?;
-        let key =
-            EncodingKey::from_rsa_pem(account.private_key.as_bytes()).map_err(|_| wrong())?;
+        let key = EncodingKey::from_rsa_pem(account.private_key.as_bytes()).map_err(|_| wrong())?;
         let url = format!("{url}/v1/projects/{}/messages:send", account.project_id);
         Ok(Self { client, url, account, key, held: Mutex::new(None) })
     }

@@ -127,15 +127,14 @@ impl Web {
     ) -> Result<Option<Request<Full<Bytes>>>> {
         let uri: Option<hyper::Uri> = to.address.parse().ok();
         let key = to.public_key.as_deref().and_then(public_key);
-        let auth = to.secret.as_deref().filter(|secret| secret.len() == AUTH_BYTES);
-        let (Some(uri), Some(key), Some(auth)) = (uri, key, auth) else { return Ok(None) };
+        let auth = to.secret.as_deref().map(<[u8; AUTH_BYTES]>::try_from);
+        let (Some(uri), Some(key), Some(Ok(auth))) = (uri, key, auth) else { return Ok(None) };
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Ok(None);
         };
         let origin = format!("{scheme}://{authority}");
         let plain = protocol::Format::Json.encode(letter);
-        let body = encrypt(plain, &key, &Auth::clone_from_slice(auth))
-            .map_err(|error| internal(&error))?;
+        let body = encrypt(plain, &key, &Auth::from(auth)).map_err(|error| internal(&error))?;
         let contact = self.contact.as_deref();
         Request::post(&uri)
             .header("ttl", PUSH_TTL_S)
