@@ -67,6 +67,12 @@ pub enum StartError {
     /// The master key.
     #[error(transparent)]
     MasterKey(#[from] crate::auth::MasterKeyError),
+    /// The mailer.
+    #[error(transparent)]
+    Mail(#[from] crate::mail::OpenError),
+    /// Notifications and pushes.
+    #[error(transparent)]
+    Notifications(#[from] crate::features::notifications::OpenError),
     /// The servers between nodes.
     #[error(transparent)]
     Redis(#[from] crate::redis::OpenError),
@@ -310,6 +316,7 @@ impl App {
             routes: vec![
                 edge.routes(),
                 Arc::clone(&features.accounts).routes(),
+                Arc::clone(&features.notifications).routes(),
                 http::commands::routes(dispatch.clone()),
             ],
             authenticator,
@@ -340,6 +347,7 @@ impl App {
         }
         features.support.start().await?;
         tasks.push(tokio::spawn(Arc::clone(&features.support).run()));
+        tasks.push(tokio::spawn(Arc::clone(&features.conversations).run()));
         let serving = Arc::clone(&server);
         tasks.push(tokio::spawn(async move { serving.serve(router).await }));
         let drain_window = Duration::from_millis(settings.drain_window_ms);
@@ -397,6 +405,7 @@ impl App {
         let settled = async {
             // In this order: each may still begin something of the next.
             self.dispatch.settled().await;
+            self.features.conversations.settled().await;
             self.timers.settled().await;
             self.store.settled().await;
         };

@@ -5,13 +5,15 @@ use crate::auth::{Caller, Vault};
 use crate::engine::schema::Schema;
 use crate::error::{Result, internal};
 use crate::features::accounts::{self, Accounts};
-use crate::features::conversations::Conversations;
+use crate::features::conversations::{self, Conversations};
 use crate::features::groups::{self, Groups};
+use crate::features::notifications::{self, Notifications};
 use crate::features::people::{self, Act, People};
 use crate::features::support::{self, Support};
 use crate::hub::Link;
 use crate::limits::Rates;
 use crate::log::{Log, REDACT_TIMER};
+use crate::mail::{self, Post};
 use crate::rights::{Rights, Sees, Sight, Visible};
 use crate::session::Sessions;
 use crate::store::{Carry, OutKey, RELAY_TIMER, Store};
@@ -19,7 +21,7 @@ use crate::timers::{Fire, Timer};
 use crate::ws::Commands;
 use futures_util::future::BoxFuture;
 use protocol::close::CloseCode;
-use protocol::{Answer, Command, Error, ErrorCode, Format, Millis, Topic, UserId};
+use protocol::{Answer, Command, Error, ErrorCode, Event, Format, Millis, Topic, UserId};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -52,8 +54,10 @@ struct Table {
 
 /// The features, in the order in which they may call one another.
 pub struct Features {
+    pub(crate) post: Arc<Post>,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) people: Arc<People>,
+    pub(crate) notifications: Arc<Notifications>,
     pub(crate) groups: Arc<Groups>,
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) support: Arc<Support>,
@@ -151,7 +155,8 @@ impl Table {
         use Command as C;
         self.within_rates(link, caller, &command)?;
         let link = || link.ok_or_else(no_connection);
-        let Features { people, groups, conversations, support, .. } = &*self.features;
+        let Features { people, notifications, groups, conversations, support, .. } =
+            &*self.features;
         let sessions = &self.sessions;
         Ok(answers!(match command for caller {
             each {
@@ -201,6 +206,14 @@ impl Table {
                 MuteList => list_mutes,
                 PrivacyGet => privacy,
                 PrivacySet => set_privacy,
+            }
+            notifications {
+                NotificationList => list,
+                NotificationMark => mark,
+                NotificationSettingsGet => settings,
+                NotificationSettingsSet => set_settings,
+                PushRegister => register,
+                PushUnregister => unregister,
             }
             conversations {
                 ConversationOpen => open,
@@ -290,6 +303,7 @@ impl Carry for Features {
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             match effect {
+                mail::SEND => self.post.carry(key, body(bytes)?).await,
                 accounts::ACCOUNT_CREATE => self.accounts.carry(key, bytes).await,
                 accounts::ACCOUNT_CHANGED => self.people.index(body(bytes)?).await,
                 people::PROJECT => self.people.project(&body(bytes)?).await,
@@ -312,6 +326,14 @@ impl Carry for Features {
             }
         })
     }
+
+    fn concerns(&self, topic: Topic, event: &Event) -> bool {
+        Notifications::concerns(topic, event)
+    }
+
+    fn told(&self, topic: Topic) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.notifications.told(topic))
+    }
 }
 
 impl Fire for Features {
@@ -322,8 +344,15 @@ impl Fire for Features {
                     let schema = Schema::embedded().as_ref().map_err(|error| internal(error))?;
                     self.store.relay_of(timer, schema).await
                 }
+                mail::MAIL_TIMER => self.post.deliver(&timer.subject).await,
                 REDACT_TIMER => self.log.finish_redactions(&timer.subject).await,
                 support::DESK_TIMER => self.support.desk_due(&timer.subject).await,
+                conversations::UNREAD_TIMER => self.conversations.unread_due(&timer.subject).await,
+                notifications::PUSH_TIMER => self.notifications.push_due(&timer.subject).await,
+                notifications::DELIVER_TIMER => {
+                    self.notifications.deliver_due(&timer.subject).await
+                }
+                notifications::DIGEST_TIMER => self.notifications.digest_due(&timer.subject).await,
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,
                 other => Err(internal(&format_args!("no timer is named {other:?}"))),
             }

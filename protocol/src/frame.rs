@@ -4,7 +4,7 @@ use crate::fields::{Body, required, scalar};
 use crate::union::{Call, named_union};
 use crate::{
     DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, conversations, groups,
-    people, presence, session, support, topics,
+    notifications, people, presence, session, support, topics,
 };
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -80,6 +80,12 @@ commands! {
     MuteList(people::ListMutes) -> people::People = "mute.list";
     PrivacyGet(people::GetPrivacy) -> people::PrivacyResult = "privacy.get";
     PrivacySet(people::SetPrivacy) -> people::PrivacyResult = "privacy.set";
+    NotificationList(notifications::List) -> notifications::Notifications = "notification.list";
+    NotificationMark(notifications::Mark) -> notifications::Marked = "notification.mark";
+    NotificationSettingsGet(notifications::GetSettings) -> notifications::SettingsResult = "notification.settings.get";
+    NotificationSettingsSet(notifications::SetSettings) -> notifications::SettingsResult = "notification.settings.set";
+    PushRegister(notifications::Register) -> notifications::Registered = "push.register";
+    PushUnregister(notifications::Unregister) -> session::Done = "push.unregister";
     ConversationOpen(conversations::Open) -> conversations::ConversationResult = "conversation.open";
     ConversationGet(conversations::Get) -> conversations::ConversationResult = "conversation.get";
     ConversationList(conversations::List) -> conversations::Conversations = "conversation.list";
@@ -144,6 +150,7 @@ named_union! {
         FollowRequested(people::FollowRequested) = "follow.requested";
         FollowAdded(people::FollowAdded) = "follow.added";
         SessionRevoked(session::Revoked) = "session.revoked";
+        NotificationCreated(notifications::Created) = "notification.created";
         PostCreated(groups::PostPublished) = "post.created";
         MembershipStarted(groups::MembershipStarted) = "membership.started";
         MembershipEnded(groups::MembershipEnded) = "membership.ended";
@@ -174,6 +181,7 @@ named_union! {
         PresenceChanged(presence::Changed) = "presence.changed";
         Typing(conversations::TypingNow) = "typing";
         Receipt(conversations::Receipt) = "receipt";
+        NotificationRead(notifications::Read) = "notification.read";
         Position(support::Position) = "support.position";
         CoachAway(support::CoachAway) = "support.coach_away";
         DeskChanged(support::DeskChanged) = "desk.changed";

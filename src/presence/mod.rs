@@ -18,7 +18,7 @@ pub use registry::{Ended, Local, Registry};
 
 use crate::clock::Clock;
 use crate::error::Result;
-use crate::hub::Link;
+use crate::hub::{Hub, Link};
 use crate::rights::{Sees, Sight};
 use crate::store::{Maximum, PlainRecord, Store, Value, record};
 use dashmap::{DashMap, DashSet};
@@ -49,6 +49,11 @@ record! {
 
 /// What is told of somebody whom one may not see.
 const HIDDEN: Told = Told { status: Status::Offline, uncertain: false };
+/// Whether a session of this person is in the foreground on this node.
+pub fn is_looking(hub: &Hub, user: UserId) -> bool {
+    let links = hub.links_of(user);
+    links.iter().any(|link| link.session().is_some_and(|session| session.foreground))
+}
 
 /// What a watcher was told of somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +171,11 @@ impl Presence {
     /// A session of this person opened.
     pub fn opened(&self, user: UserId, link: &Link) {
         self.registry.opened(user, link);
+    }
+
+    /// A session of this person went into the background, or came back.
+    pub fn turned(&self, user: UserId) {
+        self.registry.turned(user);
     }
 
     /// A session of this person ended, and the hub forgot it.

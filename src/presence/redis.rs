@@ -221,7 +221,8 @@ impl Inner {
         let declared = said.map(|said| said.declared);
         let open = !self.hub.links_of(user).is_empty();
         let sessions = if open { Sessions::Open } else { Sessions::Unknown };
-        Known { sessions, declared, ..Known::UNKNOWN }
+        let foreground = open && super::is_looking(&self.hub, user);
+        Known { sessions, declared, foreground, ..Known::UNKNOWN }
     }
 
     fn standing(&self, epoch: Epoch) -> Standing {
@@ -274,7 +275,8 @@ impl Inner {
             let here = self.known_here(user);
             if here.sessions == Sessions::Open {
                 let declared = known.declared.or(here.declared);
-                return Known { sessions: Sessions::Open, declared, ..Known::UNKNOWN };
+                let foreground = here.foreground || known.foreground;
+                return Known { sessions: Sessions::Open, declared, foreground, ..Known::UNKNOWN };
             }
             known
         };
@@ -307,6 +309,12 @@ impl Registry for Redis {
         let ending = Ending { goodbye: false, at: self.inner.clock.now() };
         drop(part.queue.push(user, Some(ending)));
         self.inner.touch(user);
+    }
+
+    fn turned(&self, user: UserId) {
+        if let Some(part) = self.inner.part(user) {
+            drop(part.queue.push(user, None));
+        }
     }
 
     fn closed(&self, user: UserId, session: SessionId, goodbye: bool) -> BoxFuture<'_, ()> {

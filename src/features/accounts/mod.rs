@@ -104,7 +104,7 @@ pub struct Rates {
 impl From<&Settings> for AccountSettings {
     fn from(settings: &Settings) -> Self {
         Self {
-            verify_email: settings.accounts_verify_email,
+            verify_email: settings.verify_email(),
             token_ttl_ms: Millis::from(settings.accounts_token_ttl_min) * 60_000,
             trust_proxy: settings.trust_proxy,
             rates: Rates {
