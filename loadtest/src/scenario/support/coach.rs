@@ -110,7 +110,7 @@ impl Coach {
         let _ = self.person.call(set).await;
     }
 
-    const fn by_hand(&self) -> bool {
+    fn by_hand(&self) -> bool {
         self.person.index.is_multiple_of(BY_HAND_ONE_IN)
     }
 

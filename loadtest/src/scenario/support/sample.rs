@@ -5,7 +5,7 @@ use super::Office;
 use super::coach::Coach;
 use super::member::Member;
 use crate::oracle::Fault;
-use crate::scenario::for_each;
+use futures_util::future::join_all;
 use protocol::support::{Board, GetBoard, GetStatus};
 use protocol::{DeskId, RequestId, UserId};
 use std::collections::HashMap;
@@ -49,8 +49,9 @@ async fn sample(
     let before = coach.person.call(GetBoard { desk_id: desk }).await.ok()?;
     let wanted = before.waiting.iter().step_by(4).take(SAMPLE_MEMBERS);
     let wanted: Vec<_> = wanted.filter_map(|r| members.get(&r.member.id)).cloned().collect();
-    let statuses = for_each(&wanted, async |member| Ok(member.person.call(GetStatus {}).await));
-    let statuses = statuses.await.ok()?;
+    let statuses =
+        wanted.into_iter().map(|member| async move { member.person.call(GetStatus {}).await });
+    let statuses = join_all(statuses).await;
     let after = coach.person.call(GetBoard { desk_id: desk }).await.ok()?;
     for coach in before.coaches.iter().chain(&after.coaches) {
         if coach.load > coach.capacity {
