@@ -6,6 +6,7 @@ use crate::engine::schema::Schema;
 use crate::error::{Result, internal};
 use crate::features::accounts::{self, Accounts};
 use crate::features::conversations::Conversations;
+use crate::features::exchange::{self, Exchange};
 use crate::features::groups::{self, Groups};
 use crate::features::support::{self, Support};
 use crate::hub::Link;
@@ -55,6 +56,7 @@ pub struct Features {
     pub(crate) groups: Arc<Groups>,
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) support: Arc<Support>,
+    pub(crate) exchange: Arc<Exchange>,
     pub(crate) store: Arc<Store>,
     pub(crate) log: Arc<dyn Log>,
 }
@@ -147,7 +149,7 @@ impl Table {
         use Command as C;
         self.within_rates(link, caller, &command)?;
         let link = || link.ok_or_else(no_connection);
-        let Features { accounts, groups, conversations, support, .. } = &*self.features;
+        let Features { accounts, groups, conversations, support, exchange, .. } = &*self.features;
         let sessions = &self.sessions;
         Ok(answers!(match command for caller {
             each {
@@ -204,6 +206,25 @@ impl Table {
                 SupportClose => close,
                 SupportHistory => history,
             }
+            exchange {
+                ExchangeRequest => request,
+                ExchangePost => post,
+                ExchangeTake => take,
+                ExchangeBoard => board,
+                ExchangeCounter => counter,
+                ExchangeAccept => accept,
+                ExchangeDecline => decline,
+                ExchangeWithdraw => withdraw,
+                ExchangeCancel => cancel,
+                ExchangeStart => start,
+                ExchangeConfirm => confirm,
+                ExchangeNoShow => no_show,
+                ExchangeDispute => dispute,
+                ExchangeNote => note,
+                ExchangeGet => get,
+                ExchangeList => list,
+                ExchangeLedger => ledger,
+            }
         }))
     }
 }
@@ -245,6 +266,13 @@ impl Carry for Features {
                 support::TALK => self.support.carry_talk(key, &body(bytes)?).await,
                 support::LEAVE => self.support.carry_leave(key, &body(bytes)?).await,
                 support::HUSH => self.support.carry_hush(key, body(bytes)?).await,
+                exchange::HOLD => self.exchange.carry_hold(body(bytes)?).await,
+                exchange::BOOK => self.exchange.carry_book(body(bytes)?).await,
+                exchange::RELEASE => self.exchange.carry_release(body(bytes)?).await,
+                exchange::SETTLE => self.exchange.carry_settle(body(bytes)?).await,
+                exchange::OFF_BOARD => self.exchange.carry_off_board(body(bytes)?).await,
+                exchange::TALK => self.exchange.carry_talk(key, &body(bytes)?).await,
+                exchange::HUSH => self.exchange.carry_hush(key, body(bytes)?).await,
                 other => Err(internal(&format_args!("no effect is named {other:?}"))),
             }
         })
@@ -261,6 +289,7 @@ impl Fire for Features {
                 }
                 REDACT_TIMER => self.log.finish_redactions(&timer.subject).await,
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,
+                exchange::DEADLINE_TIMER => self.exchange.deadline(&timer.subject).await,
                 other => Err(internal(&format_args!("no timer is named {other:?}"))),
             }
         })

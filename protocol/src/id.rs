@@ -86,6 +86,8 @@ ids! {
     DeskId
     /// A support request.
     RequestId
+    /// An exchange session, or the open offer that it comes of.
+    ExchangeId
 }
 
 /// Bytes: base64 (RFC 4648 §4) in JSON, bin in MessagePack.

@@ -8,6 +8,7 @@ use crate::config::Settings;
 use crate::dispatch::Features;
 use crate::features::accounts::{self, Accounts};
 use crate::features::conversations::Conversations;
+use crate::features::exchange::{self, Exchange};
 use crate::features::groups::Groups;
 use crate::features::support::Support;
 use crate::hub::Hub;
@@ -71,11 +72,21 @@ impl Ground<'_> {
             Arc::clone(&conversations),
             clock.clone(),
         );
+        let exchange = Exchange::new(
+            Arc::clone(store),
+            Arc::clone(timers),
+            Arc::clone(&accounts),
+            Arc::clone(&groups),
+            Arc::clone(&conversations),
+            Arc::new(exchange::Nobody),
+            clock.clone(),
+        );
         let features = Features {
             accounts,
             groups,
             conversations,
             support,
+            exchange,
             store: Arc::clone(store),
             log: Arc::clone(log),
         };

@@ -4,5 +4,6 @@
 
 pub mod accounts;
 pub mod conversations;
+pub mod exchange;
 pub mod groups;
 pub mod support;

@@ -1,7 +1,8 @@
 //! Typed rows: a struct per kind of row, and the values its columns hold.
 
 use protocol::{
-    Blob, ConversationId, DeskId, GroupId, LoginId, MessageId, PostId, RequestId, UserId,
+    Blob, ConversationId, DeskId, ExchangeId, GroupId, LoginId, MessageId, PostId, RequestId,
+    UserId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -78,6 +79,7 @@ fields! {
     PostId: Uuid, |v: PostId| v.0, |v: &Uuid| Some(PostId(*v));
     DeskId: Uuid, |v: DeskId| v.0, |v: &Uuid| Some(DeskId(*v));
     RequestId: Uuid, |v: RequestId| v.0, |v: &Uuid| Some(RequestId(*v));
+    ExchangeId: Uuid, |v: ExchangeId| v.0, |v: &Uuid| Some(ExchangeId(*v));
 }
 
 impl<F: Field> Field for Option<F> {
