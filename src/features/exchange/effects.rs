@@ -41,6 +41,8 @@ pub(crate) struct Attempt {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Settle {
     pub(super) exchange_id: ExchangeId,
+    /// The attempt that it was accepted by.
+    pub(super) attempt: u32,
     pub(super) ended_at: Millis,
     /// Each side, and what it gave and received; nothing where the session was not completed.
     pub(super) sides: Vec<(Person, Option<Minutes>)>,
@@ -131,12 +133,14 @@ impl Exchange {
     }
 
     pub(crate) async fn carry_settle(&self, settle: Settle) -> Result<()> {
-        let Settle { exchange_id, ended_at, sides } = settle;
+        let Settle { exchange_id, attempt, ended_at, sides } = settle;
         for (side, minutes) in &sides {
             let now = self.clock.now();
             let counted = minutes.unwrap_or_default();
-            self.on_calendar(side.id, |calendar| calendar.settle(exchange_id, counted, now))
-                .await?;
+            self.on_calendar(side.id, |calendar| {
+                calendar.settle(exchange_id, attempt, counted, now);
+            })
+            .await?;
             let with = sides.iter().find(|(other, _)| other.id != side.id);
             if let (Some(minutes), Some((with, _))) = (*minutes, with) {
                 rows::put_ledger(&self.store, side.id, exchange_id, with, minutes, ended_at)
@@ -209,5 +213,10 @@ pub(super) fn settle(session: &Session) -> Option<Settle> {
         let minutes = counts.then(|| split.of_side(session, side.id));
         (side.clone(), minutes)
     };
-    Some(Settle { exchange_id: session.id, ended_at, sides: session.sides().map(side).collect() })
+    Some(Settle {
+        exchange_id: session.id,
+        attempt: session.attempts,
+        ended_at,
+        sides: session.sides().map(side).collect(),
+    })
 }

@@ -124,10 +124,15 @@ impl Calendar {
         }
     }
 
-    /// The session is over: its time is free, and counted, once.
-    pub(crate) fn settle(&mut self, id: ExchangeId, minutes: Minutes, now: Millis) {
-        let booked = |slot: &&mut Slot| slot.keep == Keep::Booked;
-        let Some(slot) = self.slots.get_mut(&id).filter(booked) else { return };
+    /// The session, accepted by that attempt, is over: its time is free, and counted, once.
+    pub(crate) fn settle(&mut self, id: ExchangeId, of: u32, minutes: Minutes, now: Millis) {
+        let taken = |slot: &&mut Slot| match slot.keep {
+            Keep::Booked => true,
+            // The booking is still on its way.
+            Keep::Held { attempt, .. } => attempt == of,
+            Keep::Over { .. } => false,
+        };
+        let Some(slot) = self.slots.get_mut(&id).filter(taken) else { return };
         slot.keep = Keep::Over { until: now.saturating_add(OVER_KEPT_MS) };
         self.given_min += u64::from(minutes.given);
         self.received_min += u64::from(minutes.received);

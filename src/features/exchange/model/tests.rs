@@ -449,14 +449,14 @@ fn a_hold_that_expired_is_asked_about_first() {
 fn time_is_counted_once_and_nothing_late_takes_it_again() {
     let minutes = Minutes { given: 60, received: 0 };
     let mut calendar = Calendar::default();
-    calendar.settle(id(1), minutes, NOW);
+    calendar.settle(id(1), 1, minutes, NOW);
     assert_eq!(calendar.given_min, 0, "nothing was booked");
     calendar.hold(&hold(1, 1, START), NOW);
-    calendar.settle(id(1), minutes, NOW);
-    assert_eq!(calendar.given_min, 0, "held is not booked");
+    calendar.settle(id(1), 2, minutes, NOW);
+    assert_eq!(calendar.given_min, 0, "that was not the attempt");
     calendar.book(id(1), 1);
     for _ in 0..2 {
-        calendar.settle(id(1), minutes, END);
+        calendar.settle(id(1), 1, minutes, END);
         assert_eq!((calendar.given_min, calendar.received_min), (60, 0));
         assert_eq!(calendar.hold(&hold(1, 1, START), END), Hold::Stale);
         calendar.book(id(1), 1);

@@ -45,6 +45,7 @@ enum Step {
     },
     Settle {
         id: ExchangeId,
+        attempt: u32,
         user: UserId,
         minutes: Minutes,
     },
@@ -108,7 +109,7 @@ impl World {
                     } else {
                         Minutes::default()
                     };
-                    follows.push_back(Step::Settle { id, user: side.id, minutes });
+                    follows.push_back(Step::Settle { id, attempt, user: side.id, minutes });
                 }
             }
         }
@@ -144,9 +145,9 @@ impl World {
                 self.calendar(user).release(id, attempt);
                 Vec::new()
             }
-            Step::Settle { id, user, minutes } => {
+            Step::Settle { id, attempt, user, minutes } => {
                 let now = self.now;
-                self.calendar(user).settle(id, minutes, now);
+                self.calendar(user).settle(id, attempt, minutes, now);
                 Vec::new()
             }
         }
