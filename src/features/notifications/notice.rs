@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 /// What `user` is told because of an event of their feed; `None` where they did it themselves,
 /// or where it is no news.
+#[expect(clippy::match_same_arms, reason = "each group says why it is no news")]
 pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
     match event {
         Event::SupportClaimed(claimed) => of_request(user, &claimed.request, words::claimed),
