@@ -49,7 +49,6 @@ const TOP_LEVEL: &[&str] = &[
     "Dockerfile",
     "LICENSE",
     "README.md",
-    "benches",
     "compose.yaml",
     "loadtest",
     "protocol",

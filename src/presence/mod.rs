@@ -24,6 +24,7 @@ use protocol::limits::WATCHED_USERS_MAX;
 use protocol::presence::{Changed, Declared, State, States, Status};
 use protocol::{Error, ErrorCode, Millis, Push, SessionId, UserId};
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -58,8 +59,15 @@ struct Told {
 /// Someone who watches.
 struct Watcher {
     link: Weak<Link>,
-    /// Whom, with what was told last; `None` while the first answer is on its way.
-    watched: HashMap<UserId, Option<Told>>,
+    watched: HashMap<UserId, Place>,
+}
+
+/// What a watcher knows of one person.
+struct Place {
+    /// `None` while the answer is made.
+    told: Option<Told>,
+    /// The answer is queued: what is pushed from now on comes after it.
+    answered: Arc<AtomicBool>,
 }
 
 /// Someone who is watched.
@@ -68,6 +76,8 @@ struct Watched {
     by: Vec<SessionId>,
     /// What was last known for sure.
     seen: Option<Status>,
+    /// The look that saw it: one that began earlier and ended later knows less.
+    look: u64,
 }
 
 /// See the module.
@@ -80,6 +90,8 @@ pub struct Presence {
     /// Those whom somebody began to watch since the last round: what changed while the first
     /// answer was made is found then.
     begun: DashSet<UserId>,
+    /// Counts looks at the registry, in the order in which they begin.
+    looks: AtomicU64,
 }
 
 impl Presence {
@@ -92,6 +104,7 @@ impl Presence {
             watchers: DashMap::new(),
             watched: DashMap::new(),
             begun: DashSet::new(),
+            looks: AtomicU64::new(0),
         })
     }
 
@@ -114,11 +127,12 @@ impl Presence {
         self.begun.retain(|user| !touched.contains(user));
         touched.retain(|user| self.watched.contains_key(user));
         let touched: Vec<UserId> = touched.into_iter().collect();
-        let mut looked = Vec::with_capacity(touched.len());
+        let mut died = Vec::new();
         for users in touched.chunks(LOOK_USERS_MAX) {
-            looked.extend(users.iter().copied().zip(self.registry.look(users).await));
+            let look = self.begin_look();
+            let known = self.registry.look(users).await;
+            died.extend(self.tell(look, users.iter().copied().zip(known)));
         }
-        let died = self.tell(looked);
         self.keep(died).await?;
         self.keep_last_seen().await
     }
@@ -147,6 +161,7 @@ impl Presence {
 
     /// `presence.watch`
     pub async fn watch(&self, link: &Arc<Link>, users: Vec<UserId>) -> Result<States> {
+        let answered = link.answered();
         {
             let mut watcher = self
                 .watchers
@@ -158,7 +173,8 @@ impl Presence {
                 return Err(Error::new(ErrorCode::Full, message));
             }
             for &user in &users {
-                if watcher.watched.insert(user, None).is_none() {
+                let place = Place { told: None, answered: Arc::clone(&answered) };
+                if watcher.watched.insert(user, place).is_none() {
                     self.begin(user, link.id());
                 }
             }
@@ -167,14 +183,16 @@ impl Presence {
         if link.has_ended() {
             self.unwatch_all(link.id());
         }
+        let look = self.begin_look();
         let looked = self.registry.look(&users).await;
-        let see = |(&user, known): (&UserId, &Known)| (user, self.see(user, known), known.died_at);
+        let see =
+            |(&user, known): (&UserId, &Known)| (user, self.see(user, look, known), known.died_at);
         let told: Vec<(UserId, Told, Option<Millis>)> =
             users.iter().zip(&looked).map(see).collect();
         if let Some(mut watcher) = self.watchers.get_mut(&link.id()) {
             for &(user, told, _) in &told {
                 if let Some(place) = watcher.watched.get_mut(&user) {
-                    *place = Some(told);
+                    place.told = Some(told);
                     self.begun.insert(user);
                 }
             }
@@ -224,13 +242,22 @@ impl Presence {
         });
     }
 
-    /// What is to be told of somebody; what is sure is remembered for when it is not.
-    fn see(&self, user: UserId, known: &Known) -> Told {
+    fn begin_look(&self) -> u64 {
+        self.looks.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// What is to be told of somebody; what is sure is remembered for when it is not, and for a
+    /// look that was overtaken by a later one.
+    fn see(&self, user: UserId, look: u64, known: &Known) -> Told {
         let mut watched = self.watched.get_mut(&user);
-        let status = model::status(known, watched.as_ref().and_then(|watched| watched.seen));
+        let seen = watched.as_ref().and_then(|watched| watched.seen);
+        let status = model::status(known, seen);
         let uncertain = known.is_uncertain();
         if let Some(watched) = watched.as_mut().filter(|_| !uncertain) {
-            watched.seen = Some(status);
+            if let Some(status) = seen.filter(|_| look < watched.look) {
+                return Told { status, uncertain };
+            }
+            (watched.seen, watched.look) = (Some(status), look);
         }
         Told { status, uncertain }
     }
@@ -251,7 +278,7 @@ impl Presence {
 
     /// Tells each watcher what looks different, in one push. Returns those who were seen here and
     /// are gone with their node, which keeps nothing any more.
-    fn tell(&self, looked: Vec<(UserId, Known)>) -> Vec<Ended> {
+    fn tell(&self, look: u64, looked: impl Iterator<Item = (UserId, Known)>) -> Vec<Ended> {
         let now = self.clock.now();
         let mut died = Vec::new();
         let mut news: HashMap<SessionId, Vec<State>> = HashMap::new();
@@ -264,7 +291,7 @@ impl Presence {
             if let Some(at) = known.died_at.filter(|_| before != Some(Status::Offline)) {
                 died.push(Ended { user: user_id, at });
             }
-            let now_known = self.see(user_id, &known);
+            let now_known = self.see(user_id, look, &known);
             let Some(by) = self.watched.get(&user_id).map(|watched| watched.by.clone()) else {
                 continue;
             };
@@ -272,8 +299,12 @@ impl Presence {
             let last_seen_at = (status == Status::Offline).then(|| known.died_at.unwrap_or(now));
             for session in by {
                 let Some(mut watcher) = self.watchers.get_mut(&session) else { continue };
-                let told = watcher.watched.get_mut(&user_id).and_then(Option::as_mut);
-                if let Some(told) = told.filter(|told| **told != now_known) {
+                let Some(place) = watcher.watched.get_mut(&user_id) else { continue };
+                if !place.answered.load(Ordering::Acquire) {
+                    self.begun.insert(user_id);
+                    continue;
+                }
+                if let Some(told) = place.told.as_mut().filter(|told| **told != now_known) {
                     *told = now_known;
                     let state = State { user_id, status, last_seen_at, uncertain };
                     news.entry(session).or_default().push(state);

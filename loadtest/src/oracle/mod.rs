@@ -98,8 +98,11 @@ pub(crate) enum Fault {
     Position { request: RequestId, position: u32 },
 
     /// Somebody who is here was shown as gone.
-    #[error("{person} is here, and {watcher} was told that they are gone")]
-    FalselyGone { person: UserId, watcher: UserId },
+    #[error(
+        "{person} is here for {here_ms} ms, and {watcher} was told at {at_ms} ms of the run that \
+         they are gone"
+    )]
+    FalselyGone { person: UserId, watcher: UserId, at_ms: u128, here_ms: u128 },
     /// Somebody who is gone was never shown as gone.
     #[error("{person} is gone, and {watcher} was never told")]
     StillShown { person: UserId, watcher: UserId },
