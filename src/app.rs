@@ -395,6 +395,15 @@ impl App {
         self.cluster.as_ref()
     }
 
+    /// Resolves when what was begun is done: commands, deadlines and what follows from commits.
+    pub async fn settled(&self) {
+        // In this order: each may still begin something of the next.
+        self.dispatch.settled().await;
+        self.features.conversations.settled().await;
+        self.timers.settled().await;
+        self.store.settled().await;
+    }
+
     /// Sends everybody away kindly, finishes what was begun, writes and sends what waits and
     /// closes the store.
     pub async fn drain(self) {
@@ -402,14 +411,8 @@ impl App {
         for task in &self.tasks {
             task.abort();
         }
-        let settled = async {
-            // In this order: each may still begin something of the next.
-            self.dispatch.settled().await;
-            self.features.conversations.settled().await;
-            self.timers.settled().await;
-            self.store.settled().await;
-        };
-        if tokio::time::timeout(Duration::from_millis(SETTLE_TIMEOUT_MS), settled).await.is_err() {
+        let limit = Duration::from_millis(SETTLE_TIMEOUT_MS);
+        if tokio::time::timeout(limit, self.settled()).await.is_err() {
             tracing::warn!("something that was begun is left to other nodes, or to the next start");
         }
         // What the engine still carries out is published, so the goodbye comes last.

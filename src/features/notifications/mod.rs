@@ -45,6 +45,7 @@ use protocol::notifications::{Created, Kind, Read};
 use protocol::people::Person;
 use protocol::{ConversationId, NotificationId, Push, Seq, Topic, UserId};
 use services::{Services, Vapid};
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard, Semaphore};
@@ -170,6 +171,16 @@ impl Notifications {
         }
         let known = self.registry.look(&[user]).await.pop();
         if known.is_some_and(|known| known.foreground) { Attention::Here } else { Attention::Away }
+    }
+
+    /// Those of them who look nowhere.
+    pub(crate) async fn away(&self, users: &[UserId]) -> HashSet<UserId> {
+        let users: HashSet<UserId> =
+            users.iter().copied().filter(|&user| !self.looks_here(user)).collect();
+        let users: Vec<UserId> = users.into_iter().collect();
+        let known = self.registry.look(&users).await;
+        let away = users.into_iter().zip(known).filter(|(_, known)| !known.foreground);
+        away.map(|(user, _)| user).collect()
     }
 
     /// Whether a person is told what another one did. The one place for blocks and mutes.
