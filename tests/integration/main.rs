@@ -43,4 +43,6 @@ mod server;
 mod sqlite;
 mod stage;
 mod store;
+mod support;
+mod support_race;
 mod timers;

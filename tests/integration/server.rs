@@ -19,9 +19,11 @@ use sanctuary::bus::RedisBus;
 use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
 use sanctuary::engine::Faults;
+use sanctuary::engine::cql::Cql;
 use sanctuary::engine::schema::Schema;
 use sanctuary::engine::sqlite::{Options, Sqlite};
 use sanctuary::features::accounts::{Accounts, NewPeople};
+use sanctuary::features::support::Support;
 use sanctuary::http::Metrics;
 use sanctuary::redis::Tempo;
 use sanctuary::ws::EdgeConfig;
@@ -49,6 +51,7 @@ pub(crate) struct TestServer {
     pub(crate) faults: Arc<Faults>,
     pub(crate) address: SocketAddr,
     pub(crate) accounts: Arc<Accounts>,
+    pub(crate) support: Arc<Support>,
 }
 
 /// Somebody with an account.
@@ -125,16 +128,45 @@ impl TestServer {
             schema: Schema::embedded().clone().unwrap(),
             faults: Arc::clone(&faults),
         });
+        let engine = Engine::embedded(engine.unwrap(), &network.bus);
+        Self::over(engine, faults, clock, network, nodes, settings).await
+    }
+
+    /// A node on a keyspace.
+    pub(crate) async fn on_cql(folder: &Path, clock: Clock, node: &str, keyspace: &str) -> Self {
+        let mut settings = Settings::defaults().unwrap();
+        settings.limits = false;
+        settings.data = folder.to_owned();
+        settings.listen = "127.0.0.1:0".parse().unwrap();
+        settings.drain_window_ms = 0;
+        let faults = Arc::new(Faults::default());
+        let cql = Cql::open(sanctuary::engine::cql::Options {
+            clock: clock.clone(),
+            faults: Arc::clone(&faults),
+            ..crate::cassandra::options(node, keyspace, Schema::embedded().clone().unwrap())
+        });
+        let network = Network::local();
+        let engine = Engine::cql(cql.await.unwrap(), &network.bus);
+        Self::over(engine, faults, clock, network, None, settings).await
+    }
+
+    async fn over(
+        engine: Engine,
+        faults: Arc<Faults>,
+        clock: Clock,
+        network: Network,
+        nodes: Option<Nodes>,
+        settings: Settings,
+    ) -> Self {
         let Network { bus, from_bus, cluster } = network;
-        let engine = Engine::embedded(engine.unwrap(), &bus);
         let core =
             Core::among(engine, bus, from_bus, nodes, &settings, clock.clone()).await.unwrap();
         let core = core.with_cluster(cluster);
-        let accounts = Arc::clone(core.accounts());
+        let (accounts, support) = (Arc::clone(core.accounts()), Arc::clone(core.support()));
         let metrics = Metrics::detached();
         let app = App::listen(core, &settings, metrics, EdgeConfig::default()).await.unwrap();
         let address = app.address();
-        Self { app, clock, faults, address, accounts }
+        Self { app, clock, faults, address, accounts, support }
     }
 
     pub(crate) async fn people(&self, prefix: &str, count: u32, role: Option<Role>) -> Vec<Person> {
