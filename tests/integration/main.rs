@@ -50,5 +50,7 @@ mod smtp_server;
 mod sqlite;
 mod stage;
 mod store;
+mod support;
+mod support_race;
 mod timers;
 mod vault;
