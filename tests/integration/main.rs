@@ -32,6 +32,7 @@ mod logins;
 mod nodes;
 mod outbox;
 mod peers;
+mod people;
 mod presence;
 mod rates;
 mod redis_server;
