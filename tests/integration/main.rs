@@ -19,6 +19,7 @@ mod cql;
 mod cql_log;
 mod desk;
 mod door;
+mod doors;
 mod drain;
 mod edge;
 mod engines;

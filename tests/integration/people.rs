@@ -171,7 +171,7 @@ async fn lists_are_paged_and_a_block_takes_people_off_them() {
     befriend(&server, gone, &ada).await;
 }
 
-async fn register(server: &TestServer, name: &str, username: Option<&str>) -> Person {
+pub(crate) async fn register(server: &TestServer, name: &str, username: Option<&str>) -> Person {
     let origin = Origin { address: IpAddr::V4(Ipv4Addr::LOCALHOST), device: "test".to_owned() };
     let wanted = protocol::accounts::Register {
         email: format!("{}@example.org", Uuid::now_v7().simple()),
