@@ -7,7 +7,7 @@ mod network;
 pub use engine::Engine;
 pub use network::{Cluster, Network, Nodes, Untold};
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Vault};
 use crate::bus::{Bus, Message, Suspects};
 use crate::clock::{Clock, Following, NeverHeard, START_TIMEOUT_MS};
 use crate::config::{Settings, StoreKind};
@@ -67,12 +67,21 @@ pub enum StartError {
     /// The master key.
     #[error(transparent)]
     MasterKey(#[from] crate::auth::MasterKeyError),
+    /// The mailer.
+    #[error(transparent)]
+    Mail(#[from] crate::mail::OpenError),
+    /// Notifications and pushes.
+    #[error(transparent)]
+    Notifications(#[from] crate::features::notifications::OpenError),
     /// The servers between nodes.
     #[error(transparent)]
     Redis(#[from] crate::redis::OpenError),
     /// Another node is in the way.
     #[error(transparent)]
     Node(#[from] crate::redis::JoinError),
+    /// The words that sound like an emergency.
+    #[error(transparent)]
+    Crisis(#[from] crate::features::support::ListError),
     /// What is kept can't be read or written.
     #[error(transparent)]
     Records(#[from] protocol::Error),
@@ -215,6 +224,11 @@ impl Core {
         &self.accounts
     }
 
+    /// The keys of private notes.
+    pub fn vault(&self) -> &Arc<Vault> {
+        &self.features.vault
+    }
+
     /// Writes and sends what waits, and closes the file. Waits for a Redis that is away, but not
     /// for ever; `Err`: the nodes were not told of everything.
     pub async fn close(self) -> Result<(), Untold> {
@@ -302,6 +316,7 @@ impl App {
             routes: vec![
                 edge.routes(),
                 Arc::clone(&features.accounts).routes(),
+                Arc::clone(&features.notifications).routes(),
                 http::commands::routes(dispatch.clone()),
             ],
             authenticator,
@@ -332,6 +347,7 @@ impl App {
         }
         features.support.start().await?;
         tasks.push(tokio::spawn(Arc::clone(&features.support).run()));
+        tasks.push(tokio::spawn(Arc::clone(&features.conversations).run()));
         let serving = Arc::clone(&server);
         tasks.push(tokio::spawn(async move { serving.serve(router).await }));
         let drain_window = Duration::from_millis(settings.drain_window_ms);
@@ -389,6 +405,7 @@ impl App {
         let settled = async {
             // In this order: each may still begin something of the next.
             self.dispatch.settled().await;
+            self.features.conversations.settled().await;
             self.timers.settled().await;
             self.store.settled().await;
         };

@@ -4,7 +4,7 @@ use crate::fields::{Body, required, scalar};
 use crate::union::{Call, named_union};
 use crate::{
     DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, conversations, groups,
-    people, presence, session, support, topics,
+    notifications, people, presence, session, support, topics,
 };
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -80,6 +80,12 @@ commands! {
     MuteList(people::ListMutes) -> people::People = "mute.list";
     PrivacyGet(people::GetPrivacy) -> people::PrivacyResult = "privacy.get";
     PrivacySet(people::SetPrivacy) -> people::PrivacyResult = "privacy.set";
+    NotificationList(notifications::List) -> notifications::Notifications = "notification.list";
+    NotificationMark(notifications::Mark) -> notifications::Marked = "notification.mark";
+    NotificationSettingsGet(notifications::GetSettings) -> notifications::SettingsResult = "notification.settings.get";
+    NotificationSettingsSet(notifications::SetSettings) -> notifications::SettingsResult = "notification.settings.set";
+    PushRegister(notifications::Register) -> notifications::Registered = "push.register";
+    PushUnregister(notifications::Unregister) -> session::Done = "push.unregister";
     ConversationOpen(conversations::Open) -> conversations::ConversationResult = "conversation.open";
     ConversationGet(conversations::Get) -> conversations::ConversationResult = "conversation.get";
     ConversationList(conversations::List) -> conversations::Conversations = "conversation.list";
@@ -102,14 +108,23 @@ commands! {
     PostList(groups::ListPosts) -> groups::Posts = "post.list";
     DeskList(support::ListDesks) -> support::Desks = "desk.list";
     DeskCreate(support::CreateDesk) -> support::DeskResult = "desk.create";
+    DeskUpdate(support::UpdateDesk) -> support::DeskResult = "desk.update";
+    DeskClose(support::CloseDesk) -> support::DeskResult = "desk.close";
     DeskBoard(support::GetBoard) -> support::Board = "desk.board";
     CoachSet(support::SetCoach) -> support::CoachSettings = "coach.set";
     SupportRequest(support::Ask) -> support::Asked = "support.request";
     SupportCancel(support::Cancel) -> support::RequestResult = "support.cancel";
     SupportStatus(support::GetStatus) -> support::Status = "support.status";
     SupportClaim(support::Claim) -> support::RequestResult = "support.claim";
+    SupportAccept(support::Accept) -> support::RequestResult = "support.accept";
+    SupportDecline(support::Decline) -> support::RequestResult = "support.decline";
+    SupportTransfer(support::Transfer) -> support::RequestResult = "support.transfer";
+    SupportReopen(support::Reopen) -> support::Asked = "support.reopen";
     SupportClose(support::Close) -> support::RequestResult = "support.close";
     SupportHistory(support::GetHistory) -> support::History = "support.history";
+    SupportNote(support::WriteNote) -> support::NoteResult = "support.note";
+    SupportNotes(support::GetNotes) -> support::Notes = "support.notes";
+    SupportRate(support::Rate) -> support::RatingResult = "support.rate";
 }
 
 named_union! {
@@ -135,14 +150,25 @@ named_union! {
         FollowRequested(people::FollowRequested) = "follow.requested";
         FollowAdded(people::FollowAdded) = "follow.added";
         SessionRevoked(session::Revoked) = "session.revoked";
+        NotificationCreated(notifications::Created) = "notification.created";
         PostCreated(groups::PostPublished) = "post.created";
         MembershipStarted(groups::MembershipStarted) = "membership.started";
         MembershipEnded(groups::MembershipEnded) = "membership.ended";
         SupportQueued(support::Queued) = "support.queued";
+        SupportAwaitingPayment(support::AwaitingPayment) = "support.awaiting_payment";
+        SupportOffered(support::Offered) = "support.offered";
         SupportClaimed(support::Claimed) = "support.claimed";
         SupportRequeued(support::Requeued) = "support.requeued";
+        SupportTransferOffered(support::TransferOffered) = "support.transfer_offered";
+        SupportTransferred(support::Transferred) = "support.transferred";
+        SupportWarned(support::Warned) = "support.warned";
+        SupportAbandoned(support::Abandoned) = "support.abandoned";
+        SupportExpired(support::Expired) = "support.expired";
+        SupportReopened(support::Reopened) = "support.reopened";
+        SupportHelp(support::Help) = "support.help";
         SupportClosed(support::Closed) = "support.closed";
         SupportCancelled(support::Cancelled) = "support.cancelled";
+        SupportRated(support::Rated) = "support.rated";
     }
 }
 
@@ -155,6 +181,7 @@ named_union! {
         PresenceChanged(presence::Changed) = "presence.changed";
         Typing(conversations::TypingNow) = "typing";
         Receipt(conversations::Receipt) = "receipt";
+        NotificationRead(notifications::Read) = "notification.read";
         Position(support::Position) = "support.position";
         CoachAway(support::CoachAway) = "support.coach_away";
         DeskChanged(support::DeskChanged) = "desk.changed";

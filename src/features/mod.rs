@@ -8,4 +8,5 @@ pub mod people;
 
 pub mod conversations;
 pub mod groups;
+pub mod notifications;
 pub mod support;

@@ -18,7 +18,7 @@ pub use registry::{Ended, Local, Registry};
 
 use crate::clock::Clock;
 use crate::error::Result;
-use crate::hub::Link;
+use crate::hub::{Hub, Link};
 use crate::rights::{Sees, Sight};
 use crate::store::{Maximum, PlainRecord, Store, Value, record};
 use dashmap::{DashMap, DashSet};
@@ -28,6 +28,7 @@ use protocol::limits::WATCHED_USERS_MAX;
 use protocol::presence::{Changed, Declared, State, States, Status};
 use protocol::{Error, ErrorCode, Millis, Push, SessionId, UserId};
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -48,6 +49,11 @@ record! {
 
 /// What is told of somebody whom one may not see.
 const HIDDEN: Told = Told { status: Status::Offline, uncertain: false };
+/// Whether a session of this person is in the foreground on this node.
+pub fn is_looking(hub: &Hub, user: UserId) -> bool {
+    let links = hub.links_of(user);
+    links.iter().any(|link| link.session().is_some_and(|session| session.foreground))
+}
 
 /// What a watcher was told of somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +67,16 @@ struct Watcher {
     link: Weak<Link>,
     /// Who; nobody, of a connection without session.
     viewer: Option<UserId>,
-    /// Whom, with what was told last; `None` while the first answer is on its way.
-    watched: HashMap<UserId, Option<Told>>,
+    /// Whom.
+    watched: HashMap<UserId, Place>,
+}
+
+/// What a watcher knows of one person.
+struct Place {
+    /// `None` while the answer is made.
+    told: Option<Told>,
+    /// The answer is queued: what is pushed from now on comes after it.
+    answered: Arc<AtomicBool>,
 }
 
 /// Someone who is watched.
@@ -71,6 +85,8 @@ struct Watched {
     by: Vec<SessionId>,
     /// What was last known for sure.
     seen: Option<Status>,
+    /// The look that saw it: one that began earlier and ended later knows less.
+    look: u64,
 }
 
 /// See the module.
@@ -84,6 +100,8 @@ pub struct Presence {
     /// Those whom somebody began to watch since the last round: what changed while the first
     /// answer was made is found then.
     begun: DashSet<UserId>,
+    /// Counts looks at the registry, in the order in which they begin.
+    looks: AtomicU64,
 }
 
 impl Presence {
@@ -102,6 +120,7 @@ impl Presence {
             watchers: DashMap::new(),
             watched: DashMap::new(),
             begun: DashSet::new(),
+            looks: AtomicU64::new(0),
         })
     }
 
@@ -124,11 +143,12 @@ impl Presence {
         self.begun.retain(|user| !touched.contains(user));
         touched.retain(|user| self.watched.contains_key(user));
         let touched: Vec<UserId> = touched.into_iter().collect();
-        let mut looked = Vec::with_capacity(touched.len());
+        let mut died = Vec::new();
         for users in touched.chunks(LOOK_USERS_MAX) {
-            looked.extend(users.iter().copied().zip(self.registry.look(users).await));
+            let look = self.begin_look();
+            let known = self.registry.look(users).await;
+            died.extend(self.tell(look, users.iter().copied().zip(known)).await);
         }
-        let died = self.tell(looked).await;
         self.keep(died).await?;
         self.keep_last_seen().await
     }
@@ -153,6 +173,11 @@ impl Presence {
         self.registry.opened(user, link);
     }
 
+    /// A session of this person went into the background, or came back.
+    pub fn turned(&self, user: UserId) {
+        self.registry.turned(user);
+    }
+
     /// A session of this person ended, and the hub forgot it.
     pub async fn closed(&self, user: UserId, session: SessionId, goodbye: bool) -> Result<()> {
         self.unwatch_all(session);
@@ -167,6 +192,7 @@ impl Presence {
 
     /// `presence.watch`
     pub async fn watch(&self, link: &Arc<Link>, users: Vec<UserId>) -> Result<States> {
+        let answered = link.answered();
         let viewer = link.session().map(|session| session.caller.user_id);
         {
             let mut watcher = self.watchers.entry(link.id()).or_insert_with(|| Watcher {
@@ -180,7 +206,8 @@ impl Presence {
                 return Err(Error::new(ErrorCode::Full, message));
             }
             for &user in &users {
-                if watcher.watched.insert(user, None).is_none() {
+                let place = Place { told: None, answered: Arc::clone(&answered) };
+                if watcher.watched.insert(user, place).is_none() {
                     self.begin(user, link.id());
                 }
             }
@@ -189,6 +216,7 @@ impl Presence {
         if link.has_ended() {
             self.unwatch_all(link.id());
         }
+        let look = self.begin_look();
         let looked = self.registry.look(&users).await;
         let sees: Vec<Sees> = stream::iter(users.clone())
             .map(|user| self.sees(viewer, user))
@@ -200,14 +228,14 @@ impl Presence {
             .zip(&looked)
             .zip(sees)
             .map(|((&user, known), sees)| {
-                let told = self.see(user, known);
+                let told = self.see(user, look, known);
                 (user, if sees.presence { told } else { HIDDEN }, sees, known.died_at)
             })
             .collect();
         if let Some(mut watcher) = self.watchers.get_mut(&link.id()) {
             for &(user, told, _, _) in &told {
                 if let Some(place) = watcher.watched.get_mut(&user) {
-                    *place = Some(told);
+                    place.told = Some(told);
                     self.begun.insert(user);
                 }
             }
@@ -257,13 +285,22 @@ impl Presence {
         });
     }
 
-    /// What is to be told of somebody; what is sure is remembered for when it is not.
-    fn see(&self, user: UserId, known: &Known) -> Told {
+    fn begin_look(&self) -> u64 {
+        self.looks.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// What is to be told of somebody; what is sure is remembered for when it is not, and for a
+    /// look that was overtaken by a later one.
+    fn see(&self, user: UserId, look: u64, known: &Known) -> Told {
         let mut watched = self.watched.get_mut(&user);
-        let status = model::status(known, watched.as_ref().and_then(|watched| watched.seen));
+        let seen = watched.as_ref().and_then(|watched| watched.seen);
+        let status = model::status(known, seen);
         let uncertain = known.is_uncertain();
         if let Some(watched) = watched.as_mut().filter(|_| !uncertain) {
-            watched.seen = Some(status);
+            if let Some(status) = seen.filter(|_| look < watched.look) {
+                return Told { status, uncertain };
+            }
+            (watched.seen, watched.look) = (Some(status), look);
         }
         Told { status, uncertain }
     }
@@ -297,7 +334,7 @@ impl Presence {
 
     /// Tells each watcher what looks different, in one push. Returns those who were seen here and
     /// are gone with their node, which keeps nothing any more.
-    async fn tell(&self, looked: Vec<(UserId, Known)>) -> Vec<Ended> {
+    async fn tell(&self, look: u64, looked: impl Iterator<Item = (UserId, Known)>) -> Vec<Ended> {
         let now = self.clock.now();
         let mut died = Vec::new();
         let mut news: HashMap<SessionId, Vec<State>> = HashMap::new();
@@ -310,7 +347,7 @@ impl Presence {
                 died.push(Ended { user: user_id, at });
             }
             // Where it is uncertain, whatever was told last still is the best there is to say.
-            let known_now = (!uncertain).then(|| self.see(user_id, &known));
+            let known_now = (!uncertain).then(|| self.see(user_id, look, &known));
             let Some(by) = self.watched.get(&user_id).map(|watched| watched.by.clone()) else {
                 continue;
             };
@@ -346,7 +383,12 @@ impl Presence {
         };
         let told_now = if sees.presence { known? } else { HIDDEN };
         let mut watcher = self.watchers.get_mut(&session)?;
-        let told = watcher.watched.get_mut(&user_id)?.as_mut()?;
+        let place = watcher.watched.get_mut(&user_id)?;
+        if !place.answered.load(Ordering::Acquire) {
+            self.begun.insert(user_id);
+            return None;
+        }
+        let told = place.told.as_mut()?;
         if *told == told_now {
             return None;
         }

@@ -10,6 +10,7 @@ mod logins;
 mod model;
 mod names;
 mod profiles;
+mod ratings;
 mod refusal;
 mod register;
 mod routes;
@@ -20,6 +21,8 @@ mod throttle;
 pub use bulk::NewPeople;
 pub use model::{Cause, LOGIN_IDLE_MAX_MS, LOGINS_MAX, REPEAT_WINDOW_MS, Status};
 pub use profiles::Card;
+pub use ratings::CoachRating;
+pub(crate) use ratings::Rated;
 pub use register::ACCOUNT_CREATE;
 
 use crate::auth::{AccessTokens, MasterKey, Passwords, RefreshTokens};
@@ -101,7 +104,7 @@ pub struct Rates {
 impl From<&Settings> for AccountSettings {
     fn from(settings: &Settings) -> Self {
         Self {
-            verify_email: settings.accounts_verify_email,
+            verify_email: settings.verify_email(),
             token_ttl_ms: Millis::from(settings.accounts_token_ttl_min) * 60_000,
             trust_proxy: settings.trust_proxy,
             rates: Rates {

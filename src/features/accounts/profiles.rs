@@ -69,6 +69,13 @@ impl Accounts {
         Ok(Some(Person { id: user_id, name: account.name }))
     }
 
+    /// Where mails for a person go, and their name; `None` for those who are not to get any.
+    pub(crate) async fn mail_address(&self, user_id: UserId) -> Result<Option<(String, String)>> {
+        let account = self.account(user_id).await?;
+        let active = account.filter(|account| account.status == Status::Active.word());
+        Ok(active.map(|account| (account.email, account.name)))
+    }
+
     /// The names of people, in the order asked. Those who are gone have the name of all who are.
     pub async fn people_of(&self, users: &[UserId]) -> Result<Vec<Person>> {
         let gone = |id| Person { id, name: words::DELETED_MEMBER.to_owned() };

@@ -133,6 +133,12 @@ impl Conversations {
             let receipt = Receipt { user_id: user, read, delivered };
             self.tell_others(id, &state, user, Act::Receipts, receipt).await?;
         }
+        if read > old_read
+            && let Err(error) = self.away.read(user, id, read).await
+        {
+            // The mark holds; what was told of it is read with the next one.
+            tracing::warn!(%error, "a notification of a conversation was not marked as read");
+        }
         Ok(Marks { read, delivered, unread: state.others(user).saturating_sub(others) })
     }
 

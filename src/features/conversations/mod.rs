@@ -5,20 +5,26 @@
 //! change their members through [`Conversations::ensure`] and its neighbours, which may be
 //! called again for the same cause.
 
+mod away;
 mod commands;
 mod model;
 mod requests;
 mod rows;
 mod view;
 
+pub use away::UNREAD_TIMER;
+
 use crate::bus::{Bus, Channel, Class, Notice};
 use crate::clock::Clock;
 use crate::error::{Result, not_found};
 use crate::features::accounts::Accounts;
+use crate::features::notifications::Notifications;
 use crate::features::people::{Act, Memory, People};
 use crate::log::{self, Append, Appended, Entry, Gate, Head, Key, Log, OwnedHead, Span, Stamped};
 use crate::rights::Visible;
 use crate::store::{OutKey, Store};
+use crate::timers::Timers;
+use away::Away;
 use model::{Action, Refusal, Standing, State, Written};
 use protocol::conversations::{ConversationJoined, Kind};
 use protocol::{
@@ -26,13 +32,15 @@ use protocol::{
     UserId,
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
 /// Tries of a change whose target moved while it was read.
 const CHANGE_TRIES_MAX: u32 = 8;
 /// Events that a count of unread messages reads at a time.
 const COUNT_PAGE_EVENTS: u32 = 500;
+/// Newest events in which a last message is looked for.
+const LAST_WORD_EVENTS: u32 = 100;
 /// Bytes that it reads at a time.
 const COUNT_PAGE_BYTES: usize = 1024 * 1024;
 
@@ -46,6 +54,7 @@ pub struct Conversations {
     /// The first message of a stranger waits as a request.
     strangers_ask: bool,
     talks: Memory<ConversationId, requests::Talk>,
+    away: Away,
     clock: Clock,
 }
 
@@ -68,6 +77,8 @@ struct Rule {
     action: Action,
     /// Why the sender may not write, if it is not a retry of what was written before.
     barred: Option<Error>,
+    /// Who hears of it, for the one who appends.
+    audience: Arc<OnceLock<Vec<UserId>>>,
 }
 
 fn state_at(head: Head<'_>) -> std::result::Result<Option<State>, Error> {
@@ -86,6 +97,7 @@ impl Gate for Rule {
         if let Some(barred) = &self.barred {
             return Err(barred.clone());
         }
+        let _ = self.audience.set(inboxes.clone());
         let maxima = inboxes
             .iter()
             .map(|&user| rows::activity(user, self.conversation, head.seq + 1, now))
@@ -109,19 +121,22 @@ impl Gate for Rule {
 }
 
 impl Conversations {
-    /// Over the store, the log and the bus; names come from `accounts`, and `people` say who may
-    /// write to whom.
+    /// Over the store, the log and the bus; names come from `accounts`, `people` say who may
+    /// write to whom, and `notifications` tells those who are away.
     pub fn new(
         store: Arc<Store>,
         log: Arc<dyn Log>,
         bus: Arc<dyn Bus>,
+        timers: Arc<dyn Timers>,
         accounts: Arc<Accounts>,
         people: Arc<People>,
         strangers_ask: bool,
+        notifications: Arc<Notifications>,
         clock: Clock,
     ) -> Arc<Self> {
         let talks = Memory::lasting(requests::TALK_AGE_MAX_MS);
-        Arc::new(Self { store, log, bus, accounts, people, strangers_ask, talks, clock })
+        let away = Away::new(notifications, timers);
+        Arc::new(Self { store, log, bus, accounts, people, strangers_ask, talks, away, clock })
     }
 
     /// The part of a conversation that a person may read.
@@ -199,6 +214,30 @@ impl Conversations {
         already_is_fine(self.append(id, Some(key), None, Action::Close).await)
     }
 
+    /// Opens a conversation again, for another feature.
+    pub(crate) async fn reopen(&self, cause: &OutKey, id: ConversationId) -> Result<()> {
+        let key = Key::of_cause("reopened", &[&cause.log_key().0]);
+        already_is_fine(self.append(id, Some(key), None, Action::Reopen).await)
+    }
+
+    /// Who wrote the last message among the newest events, and when; and whether somebody else
+    /// than `member` wrote one of them.
+    pub(crate) async fn last_word(
+        &self,
+        id: ConversationId,
+        member: UserId,
+    ) -> Result<(Option<(UserId, Millis)>, bool)> {
+        let topic = Topic::Conversation(id);
+        let page = self.log.read(topic, Span::Newest, LAST_WORD_EVENTS, COUNT_PAGE_BYTES).await?;
+        let messages = page.entries.iter().rev();
+        let mut messages = messages
+            .filter(|entry| log::is_named(&entry.body, "message.created"))
+            .filter_map(|entry| Some((entry.sender?, entry.at)));
+        let last = messages.next();
+        let others = last.into_iter().chain(messages).any(|(sender, _)| sender != member);
+        Ok((last, others))
+    }
+
     async fn tell_joined(
         &self,
         user: UserId,
@@ -231,8 +270,23 @@ impl Conversations {
         action: Action,
         barred: Option<Error>,
     ) -> impl Future<Output = Result<Appended>> + Send {
-        let gate = Box::new(Rule { conversation: id, action, barred });
-        self.log.append(Append { topic: Topic::Conversation(id), key, sender, gate })
+        let audience = Arc::new(OnceLock::new());
+        let message_of = match &action {
+            Action::Send { sender, .. } => Some(*sender),
+            _ => None,
+        };
+        let heard = Arc::clone(&audience);
+        let gate = Box::new(Rule { conversation: id, action, barred, audience: heard });
+        let appending =
+            self.log.append(Append { topic: Topic::Conversation(id), key, sender, gate });
+        async move {
+            let appended = appending.await?;
+            // Not of a retry whose first try told them.
+            if let (Some(sender), Some(members)) = (message_of, audience.get()) {
+                self.away.written(id, sender, members);
+            }
+            Ok(appended)
+        }
     }
 
     async fn head(&self, id: ConversationId) -> Result<(OwnedHead, Option<State>)> {

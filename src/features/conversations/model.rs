@@ -5,8 +5,8 @@
 
 use protocol::conversations::{
     ConversationAccepted, ConversationClosed, ConversationOpened, ConversationPaused,
-    ConversationRefused, ConversationResumed, Kind, MemberJoined, MemberLeft, MessageCreated,
-    MessageDeleted, MessageEdited, MessageReacted,
+    ConversationRefused, ConversationReopened, ConversationResumed, Kind, MemberJoined, MemberLeft,
+    MessageCreated, MessageDeleted, MessageEdited, MessageReacted,
 };
 use protocol::limits::{CONVERSATION_MEMBERS_MAX, EDIT_WINDOW_MS, STRANGER_MESSAGES_MAX};
 use protocol::{ClientId, Error, ErrorCode, Event, MessageId, Millis, Seq, UserId};
@@ -158,6 +158,7 @@ pub(crate) enum Action {
         user: UserId,
     },
     Close,
+    Reopen,
     Accept {
         user: UserId,
     },
@@ -314,6 +315,10 @@ pub(crate) fn decide(
         Action::Close if state.closed => Err(Refusal::AlreadySo),
         Action::Close => {
             Ok(written(ConversationClosed {}, State { closed: true, ..state }, Vec::new()))
+        }
+        Action::Reopen if !state.closed => Err(Refusal::AlreadySo),
+        Action::Reopen => {
+            Ok(written(ConversationReopened {}, State { closed: false, ..state }, Vec::new()))
         }
     }
 }
