@@ -7,7 +7,7 @@ mod network;
 pub use engine::Engine;
 pub use network::{Cluster, Network, Nodes, Untold};
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Vault};
 use crate::bus::{Bus, Message, Suspects};
 use crate::clock::{Clock, Following, NeverHeard, START_TIMEOUT_MS};
 use crate::config::{Settings, StoreKind};
@@ -18,7 +18,7 @@ use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
 use crate::presence::{self, Presence, Registry};
 use crate::rates::{Counter, exchange};
-use crate::rights::Rights;
+use crate::rights::{Rights, Sight};
 use crate::session::{Repair, Sessions};
 use crate::store::{Carry, Store};
 use crate::timers::{Driver, Fire, Others, Share};
@@ -79,6 +79,9 @@ pub enum StartError {
     /// Another node is in the way.
     #[error(transparent)]
     Node(#[from] crate::redis::JoinError),
+    /// The words that sound like an emergency.
+    #[error(transparent)]
+    Crisis(#[from] crate::features::support::ListError),
     /// What is kept can't be read or written.
     #[error(transparent)]
     Records(#[from] protocol::Error),
@@ -221,6 +224,11 @@ impl Core {
         &self.accounts
     }
 
+    /// The keys of private notes.
+    pub fn vault(&self) -> &Arc<Vault> {
+        &self.features.vault
+    }
+
     /// Writes and sends what waits, and closes the file. Waits for a Redis that is away, but not
     /// for ever; `Err`: the nodes were not told of everything.
     pub async fn close(self) -> Result<(), Untold> {
@@ -266,12 +274,16 @@ impl App {
         let Core { engine, clock, hub, registry, nodes, store, authenticator, features, .. } = core;
         let mut cluster = core.cluster;
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
-        let presence = Presence::new(registry, Arc::clone(&store), clock.clone());
+        let sight = Arc::clone(&features) as Arc<dyn Sight>;
+        let presence = Presence::new(registry, Arc::clone(&store), sight, clock.clone());
+        let watches = Arc::clone(&presence);
+        features.people.tell_changes(Box::new(move |user| watches.seen_differently(user)));
         let repair = Arc::new(Repair {
             hub: Arc::clone(&hub),
             log: Arc::clone(&log),
             rights: Arc::clone(&features) as Arc<dyn Rights>,
             authenticator: Arc::clone(&authenticator),
+            people: Arc::clone(&features.people),
             conversations: Arc::clone(&features.conversations),
             clock: clock.clone(),
         });

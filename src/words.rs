@@ -3,4 +3,7 @@
 
 pub mod accounts;
 pub mod mails;
+pub mod notes;
 pub mod notifications;
+pub mod ratings;
+pub mod support;

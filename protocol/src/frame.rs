@@ -60,6 +60,26 @@ commands! {
     PresenceUnwatch(presence::Unwatch) -> session::Done = "presence.unwatch";
     PresenceSet(presence::Set) -> session::Done = "presence.set";
     ProfileGet(people::GetProfile) -> people::ProfileResult = "profile.get";
+    PeopleSearch(people::SearchPeople) -> people::FoundPeople = "people.search";
+    FollowAdd(people::Follow) -> people::RelationResult = "follow.add";
+    FollowRemove(people::Unfollow) -> people::RelationResult = "follow.remove";
+    FollowApprove(people::ApproveFollower) -> people::RelationResult = "follow.approve";
+    FollowReject(people::RejectFollower) -> people::RelationResult = "follow.reject";
+    FollowList(people::ListFollows) -> people::People = "follow.list";
+    FriendRequest(people::RequestFriend) -> people::RelationResult = "friend.request";
+    FriendAccept(people::AcceptFriend) -> people::RelationResult = "friend.accept";
+    FriendDecline(people::DeclineFriend) -> people::RelationResult = "friend.decline";
+    FriendCancel(people::CancelFriend) -> people::RelationResult = "friend.cancel";
+    FriendRemove(people::RemoveFriend) -> people::RelationResult = "friend.remove";
+    FriendList(people::ListFriends) -> people::People = "friend.list";
+    BlockAdd(people::Block) -> people::RelationResult = "block.add";
+    BlockRemove(people::Unblock) -> people::RelationResult = "block.remove";
+    BlockList(people::ListBlocks) -> people::People = "block.list";
+    MuteAdd(people::MutePerson) -> people::RelationResult = "mute.add";
+    MuteRemove(people::UnmutePerson) -> people::RelationResult = "mute.remove";
+    MuteList(people::ListMutes) -> people::People = "mute.list";
+    PrivacyGet(people::GetPrivacy) -> people::PrivacyResult = "privacy.get";
+    PrivacySet(people::SetPrivacy) -> people::PrivacyResult = "privacy.set";
     NotificationList(notifications::List) -> notifications::Notifications = "notification.list";
     NotificationMark(notifications::Mark) -> notifications::Marked = "notification.mark";
     NotificationSettingsGet(notifications::GetSettings) -> notifications::SettingsResult = "notification.settings.get";
@@ -77,6 +97,8 @@ commands! {
     ConversationTyping(conversations::Typing) -> session::Done = "conversation.typing";
     ConversationMute(conversations::Mute) -> session::Done = "conversation.mute";
     ConversationArchive(conversations::Archive) -> session::Done = "conversation.archive";
+    ConversationAccept(conversations::Accept) -> conversations::ConversationResult = "conversation.accept";
+    ConversationRefuse(conversations::Refuse) -> session::Done = "conversation.refuse";
     GroupCreate(groups::Create) -> groups::GroupResult = "group.create";
     GroupGet(groups::Get) -> groups::GroupResult = "group.get";
     GroupList(groups::List) -> groups::Groups = "group.list";
@@ -86,14 +108,23 @@ commands! {
     PostList(groups::ListPosts) -> groups::Posts = "post.list";
     DeskList(support::ListDesks) -> support::Desks = "desk.list";
     DeskCreate(support::CreateDesk) -> support::DeskResult = "desk.create";
+    DeskUpdate(support::UpdateDesk) -> support::DeskResult = "desk.update";
+    DeskClose(support::CloseDesk) -> support::DeskResult = "desk.close";
     DeskBoard(support::GetBoard) -> support::Board = "desk.board";
     CoachSet(support::SetCoach) -> support::CoachSettings = "coach.set";
     SupportRequest(support::Ask) -> support::Asked = "support.request";
     SupportCancel(support::Cancel) -> support::RequestResult = "support.cancel";
     SupportStatus(support::GetStatus) -> support::Status = "support.status";
     SupportClaim(support::Claim) -> support::RequestResult = "support.claim";
+    SupportAccept(support::Accept) -> support::RequestResult = "support.accept";
+    SupportDecline(support::Decline) -> support::RequestResult = "support.decline";
+    SupportTransfer(support::Transfer) -> support::RequestResult = "support.transfer";
+    SupportReopen(support::Reopen) -> support::Asked = "support.reopen";
     SupportClose(support::Close) -> support::RequestResult = "support.close";
     SupportHistory(support::GetHistory) -> support::History = "support.history";
+    SupportNote(support::WriteNote) -> support::NoteResult = "support.note";
+    SupportNotes(support::GetNotes) -> support::Notes = "support.notes";
+    SupportRate(support::Rate) -> support::RatingResult = "support.rate";
 }
 
 named_union! {
@@ -108,17 +139,36 @@ named_union! {
         MemberLeft(conversations::MemberLeft) = "member.left";
         ConversationClosed(conversations::ConversationClosed) = "conversation.closed";
         ConversationReopened(conversations::ConversationReopened) = "conversation.reopened";
+        ConversationAccepted(conversations::ConversationAccepted) = "conversation.accepted";
+        ConversationRefused(conversations::ConversationRefused) = "conversation.refused";
+        ConversationPaused(conversations::ConversationPaused) = "conversation.paused";
+        ConversationResumed(conversations::ConversationResumed) = "conversation.resumed";
         ConversationJoined(conversations::ConversationJoined) = "conversation.joined";
+        ConversationRequested(conversations::ConversationRequested) = "conversation.requested";
+        FriendRequested(people::FriendRequested) = "friend.requested";
+        FriendAccepted(people::FriendAccepted) = "friend.accepted";
+        FollowRequested(people::FollowRequested) = "follow.requested";
+        FollowAdded(people::FollowAdded) = "follow.added";
         SessionRevoked(session::Revoked) = "session.revoked";
         NotificationCreated(notifications::Created) = "notification.created";
         PostCreated(groups::PostPublished) = "post.created";
         MembershipStarted(groups::MembershipStarted) = "membership.started";
         MembershipEnded(groups::MembershipEnded) = "membership.ended";
         SupportQueued(support::Queued) = "support.queued";
+        SupportAwaitingPayment(support::AwaitingPayment) = "support.awaiting_payment";
+        SupportOffered(support::Offered) = "support.offered";
         SupportClaimed(support::Claimed) = "support.claimed";
         SupportRequeued(support::Requeued) = "support.requeued";
+        SupportTransferOffered(support::TransferOffered) = "support.transfer_offered";
+        SupportTransferred(support::Transferred) = "support.transferred";
+        SupportWarned(support::Warned) = "support.warned";
+        SupportAbandoned(support::Abandoned) = "support.abandoned";
+        SupportExpired(support::Expired) = "support.expired";
+        SupportReopened(support::Reopened) = "support.reopened";
+        SupportHelp(support::Help) = "support.help";
         SupportClosed(support::Closed) = "support.closed";
         SupportCancelled(support::Cancelled) = "support.cancelled";
+        SupportRated(support::Rated) = "support.rated";
     }
 }
 

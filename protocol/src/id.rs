@@ -86,6 +86,8 @@ ids! {
     DeskId
     /// A support request.
     RequestId
+    /// A coach's private note.
+    NoteId
     /// Something a person is told.
     NotificationId
     /// A device that takes pushes.

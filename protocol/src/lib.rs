@@ -32,7 +32,7 @@ pub use error::{Error, ErrorCode};
 pub use frame::{Answer, Command, CommandFrame, Event, Push, Rejected, ReplyFrame, Signal};
 pub use id::{
     Blob, ClientId, ConversationId, DeskId, EndpointId, GroupId, LoginId, MediaId, MessageId,
-    Millis, NotificationId, PostId, RequestId, Seq, SessionId, UserId,
+    Millis, NoteId, NotificationId, PostId, RequestId, Seq, SessionId, UserId,
 };
 pub use incoming::Incoming;
 pub use topic::{Topic, TopicError};

@@ -3,7 +3,11 @@
 //! may call those before it, and reaches those behind it by an effect.
 
 pub mod accounts;
+
+pub mod people;
+
+pub mod notifications;
+
 pub mod conversations;
 pub mod groups;
-pub mod notifications;
 pub mod support;

@@ -4,6 +4,9 @@
 //! this module knows who wants to hear of whom. Changes go out at most once a second a watcher,
 //! newest state only. Costs nothing for people whom nobody watches. Nobody is told that somebody
 //! is offline because the registry is uncertain.
+//!
+//! Who may see whom is asked at the watch and at each delivery ([`Sight`]); whom one may not see is
+//! offline, and was never here.
 
 mod model;
 mod redis;
@@ -16,6 +19,7 @@ pub use registry::{Ended, Local, Registry};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::hub::{Hub, Link};
+use crate::rights::{Sees, Sight};
 use crate::store::{Maximum, PlainRecord, Store, Value, record};
 use dashmap::{DashMap, DashSet};
 use futures_util::stream;
@@ -43,6 +47,8 @@ record! {
     }
 }
 
+/// What is told of somebody whom one may not see.
+const HIDDEN: Told = Told { status: Status::Offline, uncertain: false };
 /// Whether a session of this person is in the foreground on this node.
 pub fn is_looking(hub: &Hub, user: UserId) -> bool {
     let links = hub.links_of(user);
@@ -59,6 +65,9 @@ struct Told {
 /// Someone who watches.
 struct Watcher {
     link: Weak<Link>,
+    /// Who; nobody, of a connection without session.
+    viewer: Option<UserId>,
+    /// Whom.
     watched: HashMap<UserId, Place>,
 }
 
@@ -84,6 +93,7 @@ struct Watched {
 pub struct Presence {
     registry: Arc<dyn Registry>,
     store: Arc<Store>,
+    sight: Arc<dyn Sight>,
     clock: Clock,
     watchers: DashMap<SessionId, Watcher>,
     watched: DashMap<UserId, Watched>,
@@ -95,11 +105,17 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// Over a registry, which knows who is connected.
-    pub fn new(registry: Arc<dyn Registry>, store: Arc<Store>, clock: Clock) -> Arc<Self> {
+    /// Over a registry, which knows who is connected, and `sight`, who may know of it.
+    pub fn new(
+        registry: Arc<dyn Registry>,
+        store: Arc<Store>,
+        sight: Arc<dyn Sight>,
+        clock: Clock,
+    ) -> Arc<Self> {
         Arc::new(Self {
             registry,
             store,
+            sight,
             clock,
             watchers: DashMap::new(),
             watched: DashMap::new(),
@@ -131,10 +147,25 @@ impl Presence {
         for users in touched.chunks(LOOK_USERS_MAX) {
             let look = self.begin_look();
             let known = self.registry.look(users).await;
-            died.extend(self.tell(look, users.iter().copied().zip(known)));
+            died.extend(self.tell(look, users.iter().copied().zip(known)).await);
         }
         self.keep(died).await?;
         self.keep_last_seen().await
+    }
+
+    /// What somebody lets others see changed, or, without a name, that of many may have: those
+    /// who watch are told in the next round, and until then nothing.
+    pub fn seen_differently(&self, user: Option<UserId>) {
+        let Some(user) = user else {
+            let all: Vec<UserId> = self.watched.iter().map(|watched| *watched.key()).collect();
+            for user in all {
+                self.begun.insert(user);
+            }
+            return;
+        };
+        if self.watched.contains_key(&user) {
+            self.begun.insert(user);
+        }
     }
 
     /// A session of this person opened.
@@ -162,11 +193,13 @@ impl Presence {
     /// `presence.watch`
     pub async fn watch(&self, link: &Arc<Link>, users: Vec<UserId>) -> Result<States> {
         let answered = link.answered();
+        let viewer = link.session().map(|session| session.caller.user_id);
         {
-            let mut watcher = self
-                .watchers
-                .entry(link.id())
-                .or_insert_with(|| Watcher { link: Arc::downgrade(link), watched: HashMap::new() });
+            let mut watcher = self.watchers.entry(link.id()).or_insert_with(|| Watcher {
+                link: Arc::downgrade(link),
+                viewer,
+                watched: HashMap::new(),
+            });
             let new = users.iter().filter(|user| !watcher.watched.contains_key(user)).count();
             if watcher.watched.len() + new > WATCHED_USERS_MAX {
                 let message = format!("At most {WATCHED_USERS_MAX} people can be watched.");
@@ -185,20 +218,30 @@ impl Presence {
         }
         let look = self.begin_look();
         let looked = self.registry.look(&users).await;
-        let see =
-            |(&user, known): (&UserId, &Known)| (user, self.see(user, look, known), known.died_at);
-        let told: Vec<(UserId, Told, Option<Millis>)> =
-            users.iter().zip(&looked).map(see).collect();
+        let sees: Vec<Sees> = stream::iter(users.clone())
+            .map(|user| self.sees(viewer, user))
+            .buffered(READS_AT_ONCE)
+            .try_collect()
+            .await?;
+        let told: Vec<(UserId, Told, Sees, Option<Millis>)> = users
+            .iter()
+            .zip(&looked)
+            .zip(sees)
+            .map(|((&user, known), sees)| {
+                let told = self.see(user, look, known);
+                (user, if sees.presence { told } else { HIDDEN }, sees, known.died_at)
+            })
+            .collect();
         if let Some(mut watcher) = self.watchers.get_mut(&link.id()) {
-            for &(user, told, _) in &told {
+            for &(user, told, _, _) in &told {
                 if let Some(place) = watcher.watched.get_mut(&user) {
                     place.told = Some(told);
                     self.begun.insert(user);
                 }
             }
         }
-        let states =
-            stream::iter(told).map(|(user, told, died_at)| self.state(user, told, died_at));
+        let states = stream::iter(told)
+            .map(|(user, told, sees, died_at)| self.state(user, told, sees, died_at));
         Ok(States { states: states.buffered(READS_AT_ONCE).try_collect().await? })
     }
 
@@ -262,9 +305,22 @@ impl Presence {
         Told { status, uncertain }
     }
 
-    async fn state(&self, user_id: UserId, told: Told, died_at: Option<Millis>) -> Result<State> {
+    async fn sees(&self, viewer: Option<UserId>, user: UserId) -> Result<Sees> {
+        match viewer {
+            Some(viewer) => self.sight.sees(viewer, user).await,
+            None => Ok(Sees::NOTHING),
+        }
+    }
+
+    async fn state(
+        &self,
+        user_id: UserId,
+        told: Told,
+        sees: Sees,
+        died_at: Option<Millis>,
+    ) -> Result<State> {
         let Told { status, uncertain } = told;
-        if status != Status::Offline {
+        if status != Status::Offline || !sees.last_seen {
             return Ok(State { user_id, status, last_seen_at: None, uncertain });
         }
         let row = self.store.get::<LastSeenRow>(vec![Value::Uuid(user_id.0)]).await?;
@@ -278,35 +334,26 @@ impl Presence {
 
     /// Tells each watcher what looks different, in one push. Returns those who were seen here and
     /// are gone with their node, which keeps nothing any more.
-    fn tell(&self, look: u64, looked: impl Iterator<Item = (UserId, Known)>) -> Vec<Ended> {
+    async fn tell(&self, look: u64, looked: impl Iterator<Item = (UserId, Known)>) -> Vec<Ended> {
         let now = self.clock.now();
         let mut died = Vec::new();
         let mut news: HashMap<SessionId, Vec<State>> = HashMap::new();
         for (user_id, known) in looked {
-            if known.is_uncertain() {
-                // Whatever was told last still is the best there is to say.
-                continue;
-            }
             let before = self.watched.get(&user_id).and_then(|watched| watched.seen);
-            if let Some(at) = known.died_at.filter(|_| before != Some(Status::Offline)) {
+            let uncertain = known.is_uncertain();
+            if let Some(at) = known.died_at.filter(|_| before != Some(Status::Offline))
+                && !uncertain
+            {
                 died.push(Ended { user: user_id, at });
             }
-            let now_known = self.see(user_id, look, &known);
+            // Where it is uncertain, whatever was told last still is the best there is to say.
+            let known_now = (!uncertain).then(|| self.see(user_id, look, &known));
             let Some(by) = self.watched.get(&user_id).map(|watched| watched.by.clone()) else {
                 continue;
             };
-            let Told { status, uncertain } = now_known;
-            let last_seen_at = (status == Status::Offline).then(|| known.died_at.unwrap_or(now));
+            let seen_at = known.died_at.unwrap_or(now);
             for session in by {
-                let Some(mut watcher) = self.watchers.get_mut(&session) else { continue };
-                let Some(place) = watcher.watched.get_mut(&user_id) else { continue };
-                if !place.answered.load(Ordering::Acquire) {
-                    self.begun.insert(user_id);
-                    continue;
-                }
-                if let Some(told) = place.told.as_mut().filter(|told| **told != now_known) {
-                    *told = now_known;
-                    let state = State { user_id, status, last_seen_at, uncertain };
+                if let Some(state) = self.news(session, user_id, known_now, seen_at).await {
                     news.entry(session).or_default().push(state);
                 }
             }
@@ -318,6 +365,37 @@ impl Presence {
             }
         }
         died
+    }
+
+    /// What one watcher is to be told of somebody, if it differs from what was told.
+    async fn news(
+        &self,
+        session: SessionId,
+        user_id: UserId,
+        known: Option<Told>,
+        seen_at: Millis,
+    ) -> Option<State> {
+        let viewer = self.watchers.get(&session)?.viewer;
+        let Ok(sees) = self.sees(viewer, user_id).await else {
+            // Rather nothing than what one may not see; again in the next round.
+            self.begun.insert(user_id);
+            return None;
+        };
+        let told_now = if sees.presence { known? } else { HIDDEN };
+        let mut watcher = self.watchers.get_mut(&session)?;
+        let place = watcher.watched.get_mut(&user_id)?;
+        if !place.answered.load(Ordering::Acquire) {
+            self.begun.insert(user_id);
+            return None;
+        }
+        let told = place.told.as_mut()?;
+        if *told == told_now {
+            return None;
+        }
+        *told = told_now;
+        let Told { status, uncertain } = told_now;
+        let last_seen_at = (status == Status::Offline && sees.last_seen).then_some(seen_at);
+        Some(State { user_id, status, last_seen_at, uncertain })
     }
 
     async fn keep_last_seen(&self) -> Result<()> {

@@ -19,6 +19,75 @@ pub fn closed(coach: &str, _: u32) -> String {
     format!("Your talk with {coach} has ended. You can read it whenever you like.")
 }
 
+/// A request is offered to a coach.
+pub fn offered(_: &str, _: u32) -> String {
+    "Somebody would like to talk, and you are asked first.".to_owned()
+}
+
+/// A colleague hands over.
+pub fn transfer_offered(_: &str, _: u32) -> String {
+    "A colleague would like to hand a conversation over to you.".to_owned()
+}
+
+/// The member has not written for long.
+pub fn warned(_: &str, _: u32) -> String {
+    "Are you still there? Your coach is, and there is no hurry. If you don't answer, we close \
+     the conversation after a while; you can open it again."
+        .to_owned()
+}
+
+/// The coach has not answered for long.
+pub fn nudged(_: &str, _: u32) -> String {
+    "Somebody is waiting for your answer.".to_owned()
+}
+
+/// The member stayed silent.
+pub fn abandoned(_: &str, _: u32) -> String {
+    "We closed your conversation because it had been quiet for long. You can open it again."
+        .to_owned()
+}
+
+/// Nobody came.
+pub fn expired(_: &str, _: u32) -> String {
+    "We are sorry: nobody was free in time. You are welcome to ask again.".to_owned()
+}
+
+/// The fee comes first.
+pub fn fee(_: &str, _: u32) -> String {
+    "One step is left before you are in the queue: the payment.".to_owned()
+}
+
+/// A member comes back.
+pub fn reopened(member: &str, _: u32) -> String {
+    format!("{member} would like to go on with your conversation.")
+}
+
+/// Requests to be friends.
+pub fn friends(name: &str, others: u32) -> String {
+    format!("{} would like to be friends.", people(name, others))
+}
+
+/// Such a request was accepted.
+pub fn friend_accepted(name: &str, _: u32) -> String {
+    format!("{name} and you are friends now.")
+}
+
+/// Requests to follow.
+pub fn follow_requests(name: &str, others: u32) -> String {
+    format!("{} would like to follow you.", people(name, others))
+}
+
+/// New followers.
+pub fn followers(name: &str, others: u32) -> String {
+    let follow = if others == 0 { "follows" } else { "follow" };
+    format!("{} {follow} you now.", people(name, others))
+}
+
+/// A stranger's first message.
+pub fn message_request(name: &str, _: u32) -> String {
+    format!("{name} would like to write to you.")
+}
+
 /// Messages that were not read.
 pub fn messages(name: &str, count: u32) -> String {
     match count {

@@ -30,7 +30,7 @@ fn without_a_word_it_serves_with_the_defaults() {
     assert_eq!(settings.data, PathBuf::from("./data"));
     assert_eq!(settings.master_key_path(), PathBuf::from("./data/master.key"));
     assert!(settings.limits && !settings.verify_email());
-    assert!(!settings.people_stranger_requests);
+    assert!(settings.people_stranger_requests);
     assert_eq!(settings.connections_per_person(), 20);
     assert_eq!(settings.accounts_token_ttl_min, 15);
     assert!(settings.allowed_origins.is_empty() && settings.tls_cert.is_none());

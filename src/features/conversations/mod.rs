@@ -8,6 +8,7 @@
 mod away;
 mod commands;
 mod model;
+mod requests;
 mod rows;
 mod view;
 
@@ -18,6 +19,7 @@ use crate::clock::Clock;
 use crate::error::{Result, not_found};
 use crate::features::accounts::Accounts;
 use crate::features::notifications::Notifications;
+use crate::features::people::{Act, Memory, People};
 use crate::log::{self, Append, Appended, Entry, Gate, Head, Key, Log, OwnedHead, Span, Stamped};
 use crate::rights::Visible;
 use crate::store::{OutKey, Store};
@@ -37,6 +39,8 @@ use uuid::Uuid;
 const CHANGE_TRIES_MAX: u32 = 8;
 /// Events that a count of unread messages reads at a time.
 const COUNT_PAGE_EVENTS: u32 = 500;
+/// Newest events in which a last message is looked for.
+const LAST_WORD_EVENTS: u32 = 100;
 /// Bytes that it reads at a time.
 const COUNT_PAGE_BYTES: usize = 1024 * 1024;
 
@@ -46,8 +50,34 @@ pub struct Conversations {
     log: Arc<dyn Log>,
     bus: Arc<dyn Bus>,
     accounts: Arc<Accounts>,
+    people: Arc<People>,
+    /// The first message of a stranger waits as a request.
+    strangers_ask: bool,
+    talks: Memory<ConversationId, requests::Talk>,
     away: Away,
     clock: Clock,
+}
+
+/// What conversations are made of.
+pub struct Parts {
+    /// Marks and settings.
+    pub store: Arc<Store>,
+    /// What is written.
+    pub log: Arc<dyn Log>,
+    /// Signals.
+    pub bus: Arc<dyn Bus>,
+    /// Deadlines.
+    pub timers: Arc<dyn Timers>,
+    /// Names.
+    pub accounts: Arc<Accounts>,
+    /// Who may write to whom.
+    pub people: Arc<People>,
+    /// The first message of a stranger waits as a request.
+    pub strangers_ask: bool,
+    /// Tells those who are away.
+    pub notifications: Arc<Notifications>,
+    /// The time.
+    pub clock: Clock,
 }
 
 /// A conversation that another feature opens between a member and someone who helps.
@@ -67,6 +97,8 @@ pub(crate) struct Ensure {
 struct Rule {
     conversation: ConversationId,
     action: Action,
+    /// Why the sender may not write, if it is not a retry of what was written before.
+    barred: Option<Error>,
     /// Who hears of it, for the one who appends.
     audience: Arc<OnceLock<Vec<UserId>>>,
 }
@@ -82,10 +114,13 @@ fn state_at(head: Head<'_>) -> std::result::Result<Option<State>, Error> {
 
 impl Gate for Rule {
     fn stamp(&self, head: Head<'_>, now: Millis) -> std::result::Result<Stamped, Error> {
-        let Written { event, state, redact, audience } =
+        let Written { event, state, redact, audience, inboxes } =
             model::decide(state_at(head)?, head.seq, now, &self.action)?;
-        let _ = self.audience.set(audience.clone());
-        let maxima = audience
+        if let Some(barred) = &self.barred {
+            return Err(barred.clone());
+        }
+        let _ = self.audience.set(inboxes.clone());
+        let maxima = inboxes
             .iter()
             .map(|&user| rows::activity(user, self.conversation, head.seq + 1, now))
             .collect();
@@ -100,32 +135,29 @@ impl Gate for Rule {
 
     fn audience(&self, head: Head<'_>, seq: Seq) -> Vec<Channel> {
         let Ok(Some(state)) = state_at(head) else { return Vec::new() };
-        let hears = |member: &&model::Member| member.until.is_none_or(|until| seq <= until);
+        let hears = |member: &&model::Member| {
+            state.hears(member.user_id) && state.until(member).is_none_or(|until| seq <= until)
+        };
         state.members.iter().filter(hears).map(|member| Channel::User(member.user_id)).collect()
     }
 }
 
 impl Conversations {
-    /// Over the store, the log and the bus; names come from `accounts`, and `notifications` tells
-    /// those who are away.
-    pub fn new(
-        store: Arc<Store>,
-        log: Arc<dyn Log>,
-        bus: Arc<dyn Bus>,
-        timers: Arc<dyn Timers>,
-        accounts: Arc<Accounts>,
-        notifications: Arc<Notifications>,
-        clock: Clock,
-    ) -> Arc<Self> {
+    /// From their parts.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { store, log, bus, timers, accounts, people, notifications, .. } = parts;
+        let (strangers_ask, clock) = (parts.strangers_ask, parts.clock);
+        let talks = Memory::lasting(requests::TALK_AGE_MAX_MS);
         let away = Away::new(notifications, timers);
-        Arc::new(Self { store, log, bus, accounts, away, clock })
+        Arc::new(Self { store, log, bus, accounts, people, strangers_ask, talks, away, clock })
     }
 
     /// The part of a conversation that a person may read.
     pub async fn visible(&self, user: UserId, id: ConversationId) -> Result<Option<Visible>> {
         let state = self.head(id).await?.1;
-        let member = state.as_ref().and_then(|state| state.member(user));
-        Ok(member.map(|member| Visible { from: 1, until: member.until }))
+        let Some(state) = state else { return Ok(None) };
+        let member = state.member(user);
+        Ok(member.map(|member| Visible { from: 1, until: state.until(member) }))
     }
 
     /// A person's conversations in which something may have happened since then.
@@ -151,11 +183,13 @@ impl Conversations {
             kind: wanted.kind,
             subject_id: Some(wanted.subject_id),
             members: vec![wanted.member, wanted.helper],
+            stranger: None,
         };
         let opened = self.append(id, Some(Key::of_cause("opened", &[])), None, open).await?;
         if let Some(text) = &wanted.first_words {
             let words = Action::Send {
                 sender: wanted.member,
+                known: true,
                 message_id: crate::id::derived("first-words", &[id.as_bytes()]),
                 client_id: crate::id::derived::<ClientId>("first-words", &[id.as_bytes()]),
                 text: text.clone(),
@@ -193,6 +227,30 @@ impl Conversations {
         already_is_fine(self.append(id, Some(key), None, Action::Close).await)
     }
 
+    /// Opens a conversation again, for another feature.
+    pub(crate) async fn reopen(&self, cause: &OutKey, id: ConversationId) -> Result<()> {
+        let key = Key::of_cause("reopened", &[&cause.log_key().0]);
+        already_is_fine(self.append(id, Some(key), None, Action::Reopen).await)
+    }
+
+    /// Who wrote the last message among the newest events, and when; and whether somebody else
+    /// than `member` wrote one of them.
+    pub(crate) async fn last_word(
+        &self,
+        id: ConversationId,
+        member: UserId,
+    ) -> Result<(Option<(UserId, Millis)>, bool)> {
+        let topic = Topic::Conversation(id);
+        let page = self.log.read(topic, Span::Newest, LAST_WORD_EVENTS, COUNT_PAGE_BYTES).await?;
+        let messages = page.entries.iter().rev();
+        let mut messages = messages
+            .filter(|entry| log::is_named(&entry.body, "message.created"))
+            .filter_map(|entry| Some((entry.sender?, entry.at)));
+        let last = messages.next();
+        let others = last.into_iter().chain(messages).any(|(sender, _)| sender != member);
+        Ok((last, others))
+    }
+
     async fn tell_joined(
         &self,
         user: UserId,
@@ -213,12 +271,25 @@ impl Conversations {
         sender: Option<UserId>,
         action: Action,
     ) -> impl Future<Output = Result<Appended>> + Send {
+        self.append_unless(id, key, sender, action, None)
+    }
+
+    /// The same, unless the sender is barred; a retry of what was written before is answered.
+    fn append_unless(
+        &self,
+        id: ConversationId,
+        key: Option<Key>,
+        sender: Option<UserId>,
+        action: Action,
+        barred: Option<Error>,
+    ) -> impl Future<Output = Result<Appended>> + Send {
         let audience = Arc::new(OnceLock::new());
         let message_of = match &action {
             Action::Send { sender, .. } => Some(*sender),
             _ => None,
         };
-        let gate = Box::new(Rule { conversation: id, action, audience: Arc::clone(&audience) });
+        let heard = Arc::clone(&audience);
+        let gate = Box::new(Rule { conversation: id, action, barred, audience: heard });
         let appending =
             self.log.append(Append { topic: Topic::Conversation(id), key, sender, gate });
         async move {
@@ -319,21 +390,36 @@ impl Conversations {
         Ok(count)
     }
 
-    /// Tells the others in a conversation something that is true just now.
-    fn tell_others(
+    /// Tells the others in a conversation something of somebody that is true just now: those who
+    /// may know it. Nobody, before a stranger's wish is answered.
+    async fn tell_others(
         &self,
         id: ConversationId,
         state: &State,
         user: UserId,
-        class: Class,
-        signal: impl Into<Signal>,
-    ) {
+        act: Act,
+        signal: impl Into<Signal> + Send,
+    ) -> Result<()> {
+        if state.asked.is_some() || state.paused {
+            return Ok(());
+        }
+        let class = if act == Act::Typing { Class::Signal } else { Class::Coalescing };
+        let mut audience = Vec::new();
+        for other in state.present().filter(|&other| other != user) {
+            if self.people.may(other, act, user).await? {
+                audience.push(Channel::User(other));
+            }
+        }
+        if audience.is_empty() {
+            return Ok(());
+        }
         self.bus.notify(Notice {
-            audience: state.present().filter(|&other| other != user).map(Channel::User).collect(),
+            audience,
             except: Some(user),
             class,
             push: Push::signal(Some(Topic::Conversation(id)), signal),
         });
+        Ok(())
     }
 
     /// The only conversation of two people has an id that follows from them.

@@ -32,6 +32,7 @@ pub(crate) struct Draft {
     /// What is alike joins while it was not read.
     pub(crate) gathers: Uuid,
     pub(crate) link: String,
+    /// Who did it. The name is empty where the event does not say it: it is looked up.
     pub(crate) from: Option<Person>,
     /// Counts the people who did the same; otherwise the newer takes the place of the older.
     pub(crate) counts: bool,
