@@ -11,6 +11,7 @@ use super::{Conversations, ahead, rows};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::features::notifications::{Attention, Notifications, Unread};
+use crate::features::people::Act;
 use crate::log::{self, Span};
 use crate::timers::{Timer, Timers};
 use protocol::limits::PUSH_AFTER_MS;
@@ -191,7 +192,8 @@ impl Conversations {
             return Ok(None);
         }
         let Some((seq, sender)) = self.newest_of_others(user, id).await? else { return Ok(None) };
-        if seq <= inbox.read_seq.unwrap_or(0) || !notifications.may_tell(Some(sender), user).await?
+        if seq <= inbox.read_seq.unwrap_or(0)
+            || !notifications.may_tell(sender, Act::Notify, user).await?
         {
             return Ok(None);
         }
