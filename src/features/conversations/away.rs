@@ -7,6 +7,7 @@
 //! again when it does. A node that dies within a moment of a message may leave out its timer; the next
 //! message brings it.
 
+use super::model::State;
 use super::{Conversations, ahead, rows};
 use crate::clock::Clock;
 use crate::error::Result;
@@ -176,7 +177,9 @@ impl Conversations {
     /// What somebody who is away did not read, if they want to hear of it.
     async fn untold(&self, user: UserId, id: ConversationId) -> Result<Option<Unread>> {
         let state = self.head(id).await?.1;
-        let Some(state) = state.filter(|state| state.is_member(user)) else { return Ok(None) };
+        // A stranger's words are told as a request, once.
+        let hears = |state: &State| state.is_member(user) && state.hears(user);
+        let Some(state) = state.filter(hears) else { return Ok(None) };
         let inbox = rows::inbox_row(&self.store, user, id).await?;
         let count = state.others(user).saturating_sub(inbox.read_others.unwrap_or(0));
         if count == 0 {
