@@ -22,6 +22,7 @@ mod door;
 mod drain;
 mod edge;
 mod engines;
+mod exchange;
 mod groups;
 mod http;
 mod hub;

@@ -1,6 +1,7 @@
 //! A whole server on a data folder, with a clock that stands still, and people who use it: over
 //! the socket, or by commands without one.
 
+use crate::cassandra::Cassandra;
 use crate::client::PATIENCE;
 use crate::engines::START;
 use crate::redis_server::RedisServer;
@@ -112,12 +113,6 @@ impl TestServer {
         nodes: Option<Nodes>,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
-        let mut settings = Settings::defaults().unwrap();
-        settings.limits = false;
-        settings.data = folder.to_owned();
-        settings.listen = "127.0.0.1:0".parse().unwrap();
-        settings.drain_window_ms = 0;
-        change(&mut settings);
         let faults = Arc::new(Faults::default());
         let engine = Sqlite::open_with(Options {
             folder: folder.to_owned(),
@@ -125,8 +120,34 @@ impl TestServer {
             schema: Schema::embedded().clone().unwrap(),
             faults: Arc::clone(&faults),
         });
+        let engine = Engine::embedded(engine.unwrap(), &network.bus);
+        Self::open_over(engine, faults, folder, clock, network, nodes, change).await
+    }
+
+    /// A node on the real Cassandra, with the master key in a folder.
+    pub(crate) async fn open_on_cassandra(home: &Cassandra, folder: &Path, clock: Clock) -> Self {
+        let (cql, faults) = home.connect(&clock).await.unwrap();
+        let network = Network::local();
+        let engine = Engine::cql(cql, &network.bus);
+        Self::open_over(engine, faults, folder, clock, network, None, |_| {}).await
+    }
+
+    async fn open_over(
+        engine: Engine,
+        faults: Arc<Faults>,
+        folder: &Path,
+        clock: Clock,
+        network: Network,
+        nodes: Option<Nodes>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        let mut settings = Settings::defaults().unwrap();
+        settings.limits = false;
+        settings.data = folder.to_owned();
+        settings.listen = "127.0.0.1:0".parse().unwrap();
+        settings.drain_window_ms = 0;
+        change(&mut settings);
         let Network { bus, from_bus, cluster } = network;
-        let engine = Engine::embedded(engine.unwrap(), &bus);
         let core =
             Core::among(engine, bus, from_bus, nodes, &settings, clock.clone()).await.unwrap();
         let core = core.with_cluster(cluster);
@@ -162,6 +183,10 @@ impl TestServer {
 
     pub(crate) async fn coach(&self, name: &str) -> Person {
         self.people(name, 1, Some(Role::Coach)).await.remove(0)
+    }
+
+    pub(crate) async fn trainees(&self, prefix: &str, count: u32) -> Vec<Person> {
+        self.people(prefix, count, Some(Role::Trainee)).await
     }
 
     /// A command of somebody, without a socket.
