@@ -23,6 +23,7 @@ mod doors;
 mod drain;
 mod edge;
 mod engines;
+mod exchange;
 mod groups;
 mod history;
 mod http;

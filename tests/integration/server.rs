@@ -187,6 +187,14 @@ impl TestServer {
         Self::over(engine, faults, clock, network, None, settings).await
     }
 
+    /// A node on the real Cassandra, with the master key in a folder.
+    pub(crate) async fn open_on_cassandra(home: &Cassandra, folder: &Path, clock: Clock) -> Self {
+        let (cql, faults) = home.connect(&clock).await.unwrap();
+        let network = Network::local();
+        let engine = Engine::cql(cql, &network.bus);
+        Self::over(engine, faults, clock, network, None, Self::settings(folder)).await
+    }
+
     async fn over(
         engine: Engine,
         faults: Arc<Faults>,
@@ -244,6 +252,10 @@ impl TestServer {
 
     pub(crate) async fn coach(&self, name: &str) -> Person {
         self.people(name, 1, Some(Role::Coach)).await.remove(0)
+    }
+
+    pub(crate) async fn trainees(&self, prefix: &str, count: u32) -> Vec<Person> {
+        self.people(prefix, count, Some(Role::Trainee)).await
     }
 
     /// A command of somebody, without a socket.
