@@ -4,7 +4,7 @@
 use crate::auth::Caller;
 use crate::engine::schema::Schema;
 use crate::error::{Result, internal};
-use crate::features::accounts::{self, Accounts};
+use crate::features::accounts::{self, Accounts, Personal};
 use crate::features::conversations::Conversations;
 use crate::features::groups::{self, Groups};
 use crate::features::support::{self, Support};
@@ -59,6 +59,17 @@ pub struct Features {
     pub(crate) support: Arc<Support>,
     pub(crate) store: Arc<Store>,
     pub(crate) log: Arc<dyn Log>,
+}
+
+impl Features {
+    /// Who keeps something about people: it is in their archive, and goes with their account.
+    pub fn personal(&self) -> Vec<Arc<dyn Personal>> {
+        vec![
+            Arc::clone(&self.accounts) as _,
+            Arc::clone(&self.groups) as _,
+            Arc::clone(&self.conversations) as _,
+        ]
+    }
 }
 
 impl Commands for Dispatch {
@@ -171,6 +182,7 @@ impl Table {
             }
             accounts {
                 ProfileGet => profile,
+                ProfileUpdate => update_profile,
             }
             conversations {
                 ConversationOpen => open,
@@ -241,7 +253,7 @@ impl Carry for Features {
         Box::pin(async move {
             match effect {
                 mail::SEND => self.post.carry(key, body(bytes)?).await,
-                accounts::ACCOUNT_CREATE => self.accounts.carry(key, bytes).await,
+                own if accounts::EFFECTS.contains(&own) => self.accounts.carry(own, bytes).await,
                 groups::PROJECT => self.groups.project(&body(bytes)?).await,
                 support::ENQUEUE => self.support.carry_enqueue(body(bytes)?).await,
                 support::ENDED => self.support.carry_ended(body(bytes)?).await,
@@ -262,6 +274,7 @@ impl Fire for Features {
                     let schema = Schema::embedded().as_ref().map_err(|error| internal(error))?;
                     self.store.relay_of(timer, schema).await
                 }
+                accounts::ERASE_TIMER => self.accounts.erase_due(&timer.subject).await,
                 mail::MAIL_TIMER => self.post.deliver(&timer.subject).await,
                 REDACT_TIMER => self.log.finish_redactions(&timer.subject).await,
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,

@@ -3,8 +3,8 @@
 use crate::fields::{Body, required, scalar};
 use crate::union::{Call, named_union};
 use crate::{
-    DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, conversations, groups,
-    people, presence, session, support, topics,
+    DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, accounts, coaches,
+    conversations, groups, people, presence, session, support, topics,
 };
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -60,6 +60,7 @@ commands! {
     PresenceUnwatch(presence::Unwatch) -> session::Done = "presence.unwatch";
     PresenceSet(presence::Set) -> session::Done = "presence.set";
     ProfileGet(people::GetProfile) -> people::ProfileResult = "profile.get";
+    ProfileUpdate(people::UpdateProfile) -> people::ProfileResult = "profile.update";
     ConversationOpen(conversations::Open) -> conversations::ConversationResult = "conversation.open";
     ConversationGet(conversations::Get) -> conversations::ConversationResult = "conversation.get";
     ConversationList(conversations::List) -> conversations::Conversations = "conversation.list";
@@ -103,6 +104,8 @@ named_union! {
         ConversationClosed(conversations::ConversationClosed) = "conversation.closed";
         ConversationReopened(conversations::ConversationReopened) = "conversation.reopened";
         ConversationJoined(conversations::ConversationJoined) = "conversation.joined";
+        AccountChanged(accounts::AccountChanged) = "account.changed";
+        CoachChanged(coaches::CoachChanged) = "coach.changed";
         SessionRevoked(session::Revoked) = "session.revoked";
         PostCreated(groups::PostPublished) = "post.created";
         MembershipStarted(groups::MembershipStarted) = "membership.started";

@@ -13,11 +13,13 @@ mod incoming;
 pub mod limits;
 mod listed;
 mod msgpack;
+mod patch;
 mod topic;
 mod union;
 
 pub mod accounts;
 pub mod close;
+pub mod coaches;
 pub mod conversations;
 pub mod groups;
 pub mod people;
@@ -34,5 +36,6 @@ pub use id::{
     RequestId, Seq, SessionId, UserId,
 };
 pub use incoming::Incoming;
+pub use patch::Patch;
 pub use topic::{Topic, TopicError};
 pub use union::Call;

@@ -1,7 +1,7 @@
 //! Typed rows: a struct per kind of row, and the values its columns hold.
 
 use protocol::{
-    Blob, ConversationId, DeskId, GroupId, LoginId, MessageId, PostId, RequestId, UserId,
+    Blob, ConversationId, DeskId, GroupId, LoginId, MediaId, MessageId, PostId, RequestId, UserId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -74,6 +74,7 @@ fields! {
     LoginId: Uuid, |v: LoginId| v.0, |v: &Uuid| Some(LoginId(*v));
     ConversationId: Uuid, |v: ConversationId| v.0, |v: &Uuid| Some(ConversationId(*v));
     MessageId: Uuid, |v: MessageId| v.0, |v: &Uuid| Some(MessageId(*v));
+    MediaId: Uuid, |v: MediaId| v.0, |v: &Uuid| Some(MediaId(*v));
     GroupId: Uuid, |v: GroupId| v.0, |v: &Uuid| Some(GroupId(*v));
     PostId: Uuid, |v: PostId| v.0, |v: &Uuid| Some(PostId(*v));
     DeskId: Uuid, |v: DeskId| v.0, |v: &Uuid| Some(DeskId(*v));

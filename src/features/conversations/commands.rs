@@ -24,6 +24,7 @@ impl Conversations {
         }
         let id = Self::direct_id(me, open.user_id);
         if self.head(id).await?.1.is_none() {
+            self.accounts.may_reach_out(me).await?;
             self.accounts.person(open.user_id).await?.ok_or_else(no_such_person)?;
             let members = vec![me, open.user_id];
             let action = Action::Open { kind: Kind::Direct, subject_id: None, members };

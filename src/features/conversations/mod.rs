@@ -7,6 +7,7 @@
 
 mod commands;
 mod model;
+mod personal;
 mod rows;
 mod view;
 
