@@ -7,7 +7,7 @@ mod network;
 pub use engine::Engine;
 pub use network::{Cluster, Network, Nodes, Untold};
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Vault};
 use crate::bus::{Bus, Message, Suspects};
 use crate::clock::{Clock, Following, NeverHeard, START_TIMEOUT_MS};
 use crate::config::{Settings, StoreKind};
@@ -76,6 +76,9 @@ pub enum StartError {
     /// Another node is in the way.
     #[error(transparent)]
     Node(#[from] crate::redis::JoinError),
+    /// The words that sound like an emergency.
+    #[error(transparent)]
+    Crisis(#[from] crate::features::support::ListError),
     /// What is kept can't be read or written.
     #[error(transparent)]
     Records(#[from] protocol::Error),
@@ -217,6 +220,11 @@ impl Core {
     /// Who people are.
     pub fn accounts(&self) -> &Arc<Accounts> {
         &self.accounts
+    }
+
+    /// The keys of private notes.
+    pub fn vault(&self) -> &Arc<Vault> {
+        &self.features.vault
     }
 
     /// Writes and sends what waits, and closes the file. Waits for a Redis that is away, but not

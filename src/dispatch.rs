@@ -1,7 +1,7 @@
 //! The only exhaustive match from a command to the feature that answers it, and from effects and
 //! timers to those who carry them out. Rules live in the features; this is a table.
 
-use crate::auth::Caller;
+use crate::auth::{Caller, Vault};
 use crate::engine::schema::Schema;
 use crate::error::{Result, internal};
 use crate::features::accounts::{self, Accounts, Personal};
@@ -57,6 +57,7 @@ pub struct Features {
     pub(crate) groups: Arc<Groups>,
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) support: Arc<Support>,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) store: Arc<Store>,
     pub(crate) log: Arc<dyn Log>,
 }
@@ -68,6 +69,7 @@ impl Features {
             Arc::clone(&self.accounts) as _,
             Arc::clone(&self.groups) as _,
             Arc::clone(&self.conversations) as _,
+            Arc::clone(&self.support) as _,
         ]
     }
 }
@@ -178,6 +180,14 @@ impl Table {
                 C::TopicRead(it) => A::TopicRead(sessions.read(caller, it).await?),
                 C::PresenceWatch(it) => A::PresenceWatch(sessions.watch(link()?, it).await?),
                 C::PresenceUnwatch(it) => A::PresenceUnwatch(sessions.unwatch(link()?, &it)),
+                C::ConversationSend(it) => {
+                    let crisis = support.sounds_like_crisis(caller, it.text.as_deref());
+                    let sent = conversations.send(caller, it).await?;
+                    if crisis {
+                        support.heed(caller.user_id);
+                    }
+                    A::ConversationSend(sent)
+                },
                 C::PresenceSet(it) => A::PresenceSet(sessions.set_presence(caller, it)),
             }
             accounts {
@@ -188,7 +198,6 @@ impl Table {
                 ConversationOpen => open,
                 ConversationGet => get,
                 ConversationList => list,
-                ConversationSend => send,
                 ConversationEdit => edit,
                 ConversationDelete => delete,
                 ConversationReact => react,
@@ -209,14 +218,23 @@ impl Table {
             support {
                 DeskList => list_desks,
                 DeskCreate => create_desk,
+                DeskUpdate => update_desk,
+                DeskClose => close_desk,
                 DeskBoard => board,
                 CoachSet => set_coach,
                 SupportRequest => ask,
                 SupportCancel => cancel,
                 SupportStatus => status,
                 SupportClaim => claim,
+                SupportAccept => accept,
+                SupportDecline => decline,
+                SupportTransfer => transfer,
+                SupportReopen => reopen,
                 SupportClose => close,
                 SupportHistory => history,
+                SupportNote => write_note,
+                SupportNotes => notes,
+                SupportRate => rate,
             }
         }))
     }
@@ -259,6 +277,10 @@ impl Carry for Features {
                 support::ENDED => self.support.carry_ended(body(bytes)?).await,
                 support::TALK => self.support.carry_talk(key, &body(bytes)?).await,
                 support::LEAVE => self.support.carry_leave(key, &body(bytes)?).await,
+                support::RATED => self.support.carry_rated(&body(bytes)?).await,
+                support::REOPEN => self.support.carry_reopen(key, body(bytes)?).await,
+                support::FEE => self.support.carry_fee(body(bytes)?).await,
+                support::PAID => self.support.carry_paid(body(bytes)?).await,
                 support::HUSH => self.support.carry_hush(key, body(bytes)?).await,
                 other => Err(internal(&format_args!("no effect is named {other:?}"))),
             }
@@ -277,6 +299,7 @@ impl Fire for Features {
                 accounts::ERASE_TIMER => self.accounts.erase_due(&timer.subject).await,
                 mail::MAIL_TIMER => self.post.deliver(&timer.subject).await,
                 REDACT_TIMER => self.log.finish_redactions(&timer.subject).await,
+                support::DESK_TIMER => self.support.desk_due(&timer.subject).await,
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,
                 other => Err(internal(&format_args!("no timer is named {other:?}"))),
             }

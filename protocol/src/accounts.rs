@@ -154,7 +154,7 @@ pub struct Devices {
 /// Why an account is suspended, for the person to read: `POST /v1/admin/users/{id}/suspend`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Reason {
-    /// At most [`crate::limits::NOTE_CHARS_MAX`] characters.
+    /// At most [`crate::limits::REASON_CHARS_MAX`] characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

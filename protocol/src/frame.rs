@@ -81,14 +81,23 @@ commands! {
     PostList(groups::ListPosts) -> groups::Posts = "post.list";
     DeskList(support::ListDesks) -> support::Desks = "desk.list";
     DeskCreate(support::CreateDesk) -> support::DeskResult = "desk.create";
+    DeskUpdate(support::UpdateDesk) -> support::DeskResult = "desk.update";
+    DeskClose(support::CloseDesk) -> support::DeskResult = "desk.close";
     DeskBoard(support::GetBoard) -> support::Board = "desk.board";
     CoachSet(support::SetCoach) -> support::CoachSettings = "coach.set";
     SupportRequest(support::Ask) -> support::Asked = "support.request";
     SupportCancel(support::Cancel) -> support::RequestResult = "support.cancel";
     SupportStatus(support::GetStatus) -> support::Status = "support.status";
     SupportClaim(support::Claim) -> support::RequestResult = "support.claim";
+    SupportAccept(support::Accept) -> support::RequestResult = "support.accept";
+    SupportDecline(support::Decline) -> support::RequestResult = "support.decline";
+    SupportTransfer(support::Transfer) -> support::RequestResult = "support.transfer";
+    SupportReopen(support::Reopen) -> support::Asked = "support.reopen";
     SupportClose(support::Close) -> support::RequestResult = "support.close";
     SupportHistory(support::GetHistory) -> support::History = "support.history";
+    SupportNote(support::WriteNote) -> support::NoteResult = "support.note";
+    SupportNotes(support::GetNotes) -> support::Notes = "support.notes";
+    SupportRate(support::Rate) -> support::RatingResult = "support.rate";
 }
 
 named_union! {
@@ -111,10 +120,20 @@ named_union! {
         MembershipStarted(groups::MembershipStarted) = "membership.started";
         MembershipEnded(groups::MembershipEnded) = "membership.ended";
         SupportQueued(support::Queued) = "support.queued";
+        SupportAwaitingPayment(support::AwaitingPayment) = "support.awaiting_payment";
+        SupportOffered(support::Offered) = "support.offered";
         SupportClaimed(support::Claimed) = "support.claimed";
         SupportRequeued(support::Requeued) = "support.requeued";
+        SupportTransferOffered(support::TransferOffered) = "support.transfer_offered";
+        SupportTransferred(support::Transferred) = "support.transferred";
+        SupportWarned(support::Warned) = "support.warned";
+        SupportAbandoned(support::Abandoned) = "support.abandoned";
+        SupportExpired(support::Expired) = "support.expired";
+        SupportReopened(support::Reopened) = "support.reopened";
+        SupportHelp(support::Help) = "support.help";
         SupportClosed(support::Closed) = "support.closed";
         SupportCancelled(support::Cancelled) = "support.cancelled";
+        SupportRated(support::Rated) = "support.rated";
     }
 }
 

@@ -86,6 +86,8 @@ ids! {
     DeskId
     /// A support request.
     RequestId
+    /// A coach's private note.
+    NoteId
 }
 
 /// Bytes: base64 (RFC 4648 §4) in JSON, bin in MessagePack.

@@ -32,8 +32,8 @@ pub use codec::{DecodeError, Format};
 pub use error::{Error, ErrorCode};
 pub use frame::{Answer, Command, CommandFrame, Event, Push, Rejected, ReplyFrame, Signal};
 pub use id::{
-    Blob, ClientId, ConversationId, DeskId, GroupId, LoginId, MediaId, MessageId, Millis, PostId,
-    RequestId, Seq, SessionId, UserId,
+    Blob, ClientId, ConversationId, DeskId, GroupId, LoginId, MediaId, MessageId, Millis, NoteId,
+    PostId, RequestId, Seq, SessionId, UserId,
 };
 pub use incoming::Incoming;
 pub use patch::Patch;

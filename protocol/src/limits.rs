@@ -73,8 +73,8 @@ pub const INTERESTS_MAX: usize = 20;
 pub const INTEREST_CHARS_MAX: usize = 80;
 /// What a coach learned.
 pub const QUALIFICATIONS_CHARS_MAX: usize = 4_000;
-/// The note of those who decide on a coach.
-pub const NOTE_CHARS_MAX: usize = 1_000;
+/// The reason that those who decide on a coach or an account give.
+pub const REASON_CHARS_MAX: usize = 1_000;
 /// Description of a group.
 pub const DESCRIPTION_CHARS_MAX: usize = 2_000;
 /// Text of a post.
@@ -93,6 +93,16 @@ pub const COACH_CAPACITY_MAX: u32 = 500;
 pub const COACH_DESKS_MAX: usize = 64;
 /// A coach whose last session is gone keeps the people being helped for this long.
 pub const COACH_GRACE_MS: i64 = 60_000;
+/// Words of a coach's expertise.
+pub const COACH_EXPERTISE_MAX: usize = 20;
+/// A coach may accept an offer for this long.
+pub const OFFER_MS: i64 = 30_000;
+/// A hand-over may be accepted for this long.
+pub const TRANSFER_MS: i64 = 60_000;
+/// A request may be opened again for this long after its end.
+pub const REOPEN_MS: i64 = 72 * 60 * 60 * 1_000;
+/// A fee may be paid for this long; then the request is cancelled.
+pub const PAYMENT_MS: i64 = 30 * 60 * 1_000;
 /// Requests waiting or being answered at one desk; the next one is `full`.
 pub const DESK_OPEN_REQUESTS_MAX: usize = 10_000;
 /// Waiting requests, and active ones, that a board shows.
@@ -101,3 +111,15 @@ pub const BOARD_REQUESTS_MAX: usize = 100;
 pub const DESKS_MAX: usize = 64;
 /// Topics of a desk.
 pub const DESK_TOPICS_MAX: usize = 20;
+/// A coach's private note.
+pub const NOTE_CHARS_MAX: usize = 4_000;
+/// Notes of one coach about one member; the next one is `full`.
+pub const NOTES_PER_MEMBER_MAX: usize = 500;
+/// What a rating says in words.
+pub const RATING_CHARS_MAX: usize = 2_000;
+/// The most stars of a rating; the fewest are 1.
+pub const RATING_STARS_MAX: u8 = 5;
+/// A rating may be changed for this long.
+pub const RATING_EDIT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+/// `text` of a search in one's history.
+pub const SEARCH_CHARS_MAX: usize = 200;

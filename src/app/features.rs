@@ -1,7 +1,7 @@
 //! The features, each given those that it may call.
 
 use super::{Engine, StartError};
-use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
+use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords, Vault};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -9,7 +9,7 @@ use crate::dispatch::Features;
 use crate::features::accounts::{self, Accounts};
 use crate::features::conversations::Conversations;
 use crate::features::groups::Groups;
-use crate::features::support::Support;
+use crate::features::support::{self, CrisisWords, Support};
 use crate::hub::Hub;
 use crate::mail::{self, Post};
 use crate::presence::Registry;
@@ -44,6 +44,7 @@ impl Ground<'_> {
             clock.clone(),
         );
         let keys = KeyRing::open(Arc::clone(store), &master, clock.clone()).await?;
+        let vault = Vault::new(Arc::clone(store), &master, clock.clone());
         let tokens = Arc::new(AccessTokens::new(keys, clock.clone()));
         let closer = Arc::clone(hub);
         let accounts = Accounts::new(accounts::Parts {
@@ -73,20 +74,26 @@ impl Ground<'_> {
             Arc::clone(&accounts),
             clock.clone(),
         );
-        let support = Support::new(
-            Arc::clone(store),
-            Arc::clone(timers),
-            Arc::clone(bus),
-            Arc::clone(registry),
-            Arc::clone(&conversations),
-            clock.clone(),
-        );
+        let support = Support::new(support::Ground {
+            store: Arc::clone(store),
+            log: Arc::clone(log),
+            timers: Arc::clone(timers),
+            bus: Arc::clone(bus),
+            registry: Arc::clone(registry),
+            accounts: Arc::clone(&accounts),
+            vault: Arc::clone(&vault),
+            conversations: Arc::clone(&conversations),
+            clock: clock.clone(),
+            crisis: CrisisWords::open(settings.support_crisis_words_file.as_deref())?,
+            limits: settings.into(),
+        });
         let features = Features {
             post,
             accounts,
             groups,
             conversations,
             support,
+            vault,
             store: Arc::clone(store),
             log: Arc::clone(log),
         };

@@ -153,6 +153,22 @@ settings! {
     accounts_token_ttl_min: u32 = "accounts.token_ttl_min", "15", 1 to 60;
     /// The first message of a stranger waits as a request.
     people_stranger_requests: bool = "people.stranger_requests", "off";
+    /// A request waits at most this long for a coach.
+    support_max_wait_s: u32 = "support.max_wait_s", "86400", 1 to 6_000_000;
+    /// A member's message without an answer for this long: the coach is nudged.
+    support_nudge_s: u32 = "support.nudge_s", "600", 1 to 86_400;
+    /// After the nudge, without an answer for this long: the member is at the front of the queue again.
+    support_unanswered_s: u32 = "support.unanswered_s", "300", 1 to 86_400;
+    /// A coach's message without an answer for this long: the member is asked.
+    support_warn_s: u32 = "support.warn_s", "1800", 1 to 604_800;
+    /// After that, without an answer for this long: the request ends as abandoned.
+    support_abandon_s: u32 = "support.abandon_s", "1800", 1 to 604_800;
+    /// Requests of a person that cost nothing, in each `support.free_days`; 0: as many as wanted.
+    support_free_requests: u32 = "support.free_requests", "0", 0 to 1_000;
+    /// See `support.free_requests`.
+    support_free_days: u32 = "support.free_days", "30", 1 to 366;
+    /// File of words that sound like an emergency, a phrase a line; a built-in list where none is named.
+    support_crisis_words_file: Option<PathBuf> = "support.crisis_words_file", "";
     /// Open connections of one person on a node.
     connections_per_person_max: u32 = "connections.per_person_max", "20", 1 to 10_000;
     /// Commands of one person, on average over ten seconds.

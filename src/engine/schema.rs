@@ -16,6 +16,7 @@ const FILES: &[(&str, &str)] = &[
     ("timers.cql", include_str!("../../schema/timers.cql")),
     ("presence.cql", include_str!("../../schema/presence.cql")),
     ("mail.cql", include_str!("../../schema/mail.cql")),
+    ("vault.cql", include_str!("../../schema/vault.cql")),
     ("accounts.cql", include_str!("../../schema/accounts.cql")),
     ("groups.cql", include_str!("../../schema/groups.cql")),
     ("conversations.cql", include_str!("../../schema/conversations.cql")),

@@ -1,7 +1,8 @@
 //! Typed rows: a struct per kind of row, and the values its columns hold.
 
 use protocol::{
-    Blob, ConversationId, DeskId, GroupId, LoginId, MediaId, MessageId, PostId, RequestId, UserId,
+    Blob, ConversationId, DeskId, GroupId, LoginId, MediaId, MessageId, NoteId, PostId, RequestId,
+    UserId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -79,6 +80,7 @@ fields! {
     PostId: Uuid, |v: PostId| v.0, |v: &Uuid| Some(PostId(*v));
     DeskId: Uuid, |v: DeskId| v.0, |v: &Uuid| Some(DeskId(*v));
     RequestId: Uuid, |v: RequestId| v.0, |v: &Uuid| Some(RequestId(*v));
+    NoteId: Uuid, |v: NoteId| v.0, |v: &Uuid| Some(NoteId(*v));
 }
 
 impl<F: Field> Field for Option<F> {

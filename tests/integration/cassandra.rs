@@ -119,6 +119,28 @@ impl Cassandra {
         Some(home)
     }
 
+    /// Empties every table, for a whole server.
+    pub(crate) async fn empty(&self) {
+        let session = session(&self.node).await;
+        for table in Self::tables() {
+            let text = format!("TRUNCATE {}.{table}", self.keyspace);
+            session.query_unpaged(text, &[]).await.unwrap();
+        }
+    }
+
+    /// The tables that features have.
+    pub(crate) fn tables() -> Vec<&'static str> {
+        schema().tables().iter().map(|table| table.name).collect()
+    }
+
+    /// All that is kept in a table, as text: each row as JSON, blobs in hex.
+    pub(crate) async fn dump(&self, table: &str) -> Vec<String> {
+        let text = format!("SELECT JSON * FROM {}.{table}", self.keyspace);
+        let rows = session(&self.node).await.query_unpaged(text, &[]).await.unwrap();
+        let rows = rows.into_rows_result().unwrap();
+        rows.rows::<(String,)>().unwrap().map(|row| row.unwrap().0).collect()
+    }
+
     /// One that nobody uses now.
     fn take() -> (String, File) {
         let mut hash = DefaultHasher::new();

@@ -1,6 +1,7 @@
 //! A whole server on a data folder, with a clock that stands still, and people who use it: over
 //! the socket, or by commands without one.
 
+use crate::cassandra::Cassandra;
 use crate::client::PATIENCE;
 use crate::engines::START;
 use crate::redis_server::RedisServer;
@@ -14,7 +15,7 @@ use protocol::{
     Topic, UserId,
 };
 use sanctuary::app::{App, Core, Engine, Network, Nodes};
-use sanctuary::auth::{Caller, Role, Roles};
+use sanctuary::auth::{Caller, Role, Roles, Vault};
 use sanctuary::bus::RedisBus;
 use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
@@ -30,6 +31,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tempfile::{TempDir, tempdir};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -49,6 +51,49 @@ pub(crate) struct TestServer {
     pub(crate) faults: Arc<Faults>,
     pub(crate) address: SocketAddr,
     pub(crate) accounts: Arc<Accounts>,
+    pub(crate) vault: Arc<Vault>,
+}
+
+/// Where whole servers keep their things: for suites that hold on every engine.
+pub(crate) struct Site {
+    folder: TempDir,
+    cassandra: Option<Cassandra>,
+}
+
+impl Site {
+    /// One for each engine there is.
+    pub(crate) async fn all() -> Vec<Self> {
+        let site = |cassandra| Self { folder: tempdir().unwrap(), cassandra };
+        let mut sites = vec![site(None)];
+        if let Some(cassandra) = Cassandra::new().await {
+            cassandra.empty().await;
+            sites.push(site(Some(cassandra)));
+        }
+        sites
+    }
+
+    /// What is in the data folder of a node.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn cassandra(&self) -> Option<&Cassandra> {
+        self.cassandra.as_ref()
+    }
+
+    /// One node more.
+    pub(crate) async fn open(&self, clock: &Clock) -> TestServer {
+        let Some(home) = &self.cassandra else {
+            return TestServer::open_at(self.folder(), clock.clone()).await;
+        };
+        let (cql, faults) = home.connect(clock).await.unwrap();
+        let Network { bus, from_bus, cluster } = Network::local();
+        assert!(cluster.is_none());
+        let engine = Engine::cql(cql, &bus);
+        let settings = TestServer::settings(self.folder());
+        let core = Core::over(engine, bus, from_bus, &settings, clock.clone()).await.unwrap();
+        TestServer::listen(core, &settings, clock.clone(), faults).await
+    }
 }
 
 /// Somebody with an account.
@@ -112,11 +157,7 @@ impl TestServer {
         nodes: Option<Nodes>,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
-        let mut settings = Settings::defaults().unwrap();
-        settings.limits = false;
-        settings.data = folder.to_owned();
-        settings.listen = "127.0.0.1:0".parse().unwrap();
-        settings.drain_window_ms = 0;
+        let mut settings = Self::settings(folder);
         change(&mut settings);
         let faults = Arc::new(Faults::default());
         let engine = Sqlite::open_with(Options {
@@ -129,12 +170,24 @@ impl TestServer {
         let engine = Engine::embedded(engine.unwrap(), &bus);
         let core =
             Core::among(engine, bus, from_bus, nodes, &settings, clock.clone()).await.unwrap();
-        let core = core.with_cluster(cluster);
-        let accounts = Arc::clone(core.accounts());
+        Self::listen(core.with_cluster(cluster), &settings, clock, faults).await
+    }
+
+    fn settings(folder: &Path) -> Settings {
+        let mut settings = Settings::defaults().unwrap();
+        settings.limits = false;
+        settings.data = folder.to_owned();
+        settings.listen = "127.0.0.1:0".parse().unwrap();
+        settings.drain_window_ms = 0;
+        settings
+    }
+
+    async fn listen(core: Core, settings: &Settings, clock: Clock, faults: Arc<Faults>) -> Self {
+        let (accounts, vault) = (Arc::clone(core.accounts()), Arc::clone(core.vault()));
         let metrics = Metrics::detached();
-        let app = App::listen(core, &settings, metrics, EdgeConfig::default()).await.unwrap();
+        let app = App::listen(core, settings, metrics, EdgeConfig::default()).await.unwrap();
         let address = app.address();
-        Self { app, clock, faults, address, accounts }
+        Self { app, clock, faults, address, accounts, vault }
     }
 
     pub(crate) async fn people(&self, prefix: &str, count: u32, role: Option<Role>) -> Vec<Person> {

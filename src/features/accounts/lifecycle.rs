@@ -20,7 +20,7 @@ use protocol::{Topic, UserId};
 use uuid::Uuid;
 
 /// The timer at which an account is erased; its subject is the user's id.
-pub(crate) const ERASE_TIMER: &str = "account.erase";
+pub const ERASE_TIMER: &str = "account.erase";
 
 impl Accounts {
     /// `DELETE /v1/me`
@@ -55,7 +55,7 @@ impl Accounts {
                 let changed = AccountChanged { status: status.clone(), delete_at };
                 change.event(Topic::User(user_id), changed);
                 let prior = Some(account.status.clone());
-                change.write(AccountRow { status, prior, delete_at, ..account });
+                change.write(AccountRow { status, delete_at, prior, ..account });
                 let words = mails::deletion_requested(&name, grace_ms / DAY_MS);
                 self.write_to(&mut change, &to, words)?;
                 Ok((change, ()))
@@ -85,7 +85,7 @@ impl Accounts {
     }
 
     /// Fires [`ERASE_TIMER`]: the account as it is by now decides.
-    pub(crate) async fn erase_due(&self, subject: &[u8]) -> Result<()> {
+    pub async fn erase_due(&self, subject: &[u8]) -> Result<()> {
         let Ok(user_id) = Uuid::from_slice(subject).map(UserId) else { return Ok(()) };
         let now = self.clock.now();
         let parts = self.personal_names();
@@ -96,7 +96,7 @@ impl Accounts {
                 let due = account.filter(|row| row.delete_at.is_some_and(|at| at <= now));
                 let due = due.filter(|row| row.status == Status::DeletionPending.word());
                 let Some(account) = due else { return Ok((Change::new(), false)) };
-                Ok((erased(snapshot, account, &parts)?, true))
+                Ok((erased(snapshot, &account, &parts)?, true))
             })
             .await?;
         if erased {
@@ -109,7 +109,7 @@ impl Accounts {
 }
 
 /// What is left of an account: its id, and that it is deleted.
-fn erased(snapshot: &Snapshot, account: AccountRow, parts: &[String]) -> Result<Change> {
+fn erased(snapshot: &Snapshot, account: &AccountRow, parts: &[String]) -> Result<Change> {
     let user_id = account.user_id;
     let mut change = Change::new();
     let mut release = vec![rows::email_handle(&account.email)];

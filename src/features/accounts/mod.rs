@@ -34,7 +34,7 @@ mod verifying;
 pub use bulk::NewPeople;
 pub use coaches::{ListApplications, Search};
 pub use effects::EFFECTS;
-pub(crate) use lifecycle::ERASE_TIMER;
+pub use lifecycle::ERASE_TIMER;
 pub use model::{Cause, CoachCause, LOGIN_IDLE_MAX_MS, LOGINS_MAX, REPEAT_WINDOW_MS, Status};
 pub use personal::{EXPORT_BYTES_MAX, EXPORTS_MAX, Personal, Section};
 pub use ratings::CoachRating;

@@ -292,14 +292,10 @@ pub(super) async fn list_coach(
     user_id: UserId,
     coach: Option<&CoachRow>,
 ) -> Result<()> {
-    match coach {
-        Some(coach) => {
-            let (state, expertise) = (coach.state.clone(), coach.expertise.clone());
-            store.put(vec![CoachListRow { shelf: SHELF, user_id, state, expertise }]).await
-        }
-        None => {
-            let key = vec![Value::Int(SHELF), Value::Uuid(user_id.0)];
-            store.remove::<CoachListRow>(vec![key]).await
-        }
+    if let Some(coach) = coach {
+        let (state, expertise) = (coach.state.clone(), coach.expertise.clone());
+        return store.put(vec![CoachListRow { shelf: SHELF, user_id, state, expertise }]).await;
     }
+    let key = vec![Value::Int(SHELF), Value::Uuid(user_id.0)];
+    store.remove::<CoachListRow>(vec![key]).await
 }

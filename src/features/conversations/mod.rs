@@ -32,6 +32,8 @@ use uuid::Uuid;
 const CHANGE_TRIES_MAX: u32 = 8;
 /// Events that a count of unread messages reads at a time.
 const COUNT_PAGE_EVENTS: u32 = 500;
+/// Newest events in which a last message is looked for.
+const LAST_WORD_EVENTS: u32 = 100;
 /// Bytes that it reads at a time.
 const COUNT_PAGE_BYTES: usize = 1024 * 1024;
 
@@ -178,6 +180,30 @@ impl Conversations {
     pub(crate) async fn close(&self, cause: &OutKey, id: ConversationId) -> Result<()> {
         let key = Key::of_cause("closed", &[&cause.log_key().0]);
         already_is_fine(self.append(id, Some(key), None, Action::Close).await)
+    }
+
+    /// Opens a conversation again, for another feature.
+    pub(crate) async fn reopen(&self, cause: &OutKey, id: ConversationId) -> Result<()> {
+        let key = Key::of_cause("reopened", &[&cause.log_key().0]);
+        already_is_fine(self.append(id, Some(key), None, Action::Reopen).await)
+    }
+
+    /// Who wrote the last message among the newest events, and when; and whether somebody else
+    /// than `member` wrote one of them.
+    pub(crate) async fn last_word(
+        &self,
+        id: ConversationId,
+        member: UserId,
+    ) -> Result<(Option<(UserId, Millis)>, bool)> {
+        let topic = Topic::Conversation(id);
+        let page = self.log.read(topic, Span::Newest, LAST_WORD_EVENTS, COUNT_PAGE_BYTES).await?;
+        let messages = page.entries.iter().rev();
+        let mut messages = messages
+            .filter(|entry| log::is_named(&entry.body, "message.created"))
+            .filter_map(|entry| Some((entry.sender?, entry.at)));
+        let last = messages.next();
+        let others = last.into_iter().chain(messages).any(|(sender, _)| sender != member);
+        Ok((last, others))
     }
 
     async fn tell_joined(

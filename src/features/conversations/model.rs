@@ -4,8 +4,8 @@
 //! keeps beside its head, so who may write is decided at the place where it is written.
 
 use protocol::conversations::{
-    ConversationClosed, ConversationOpened, Kind, MemberJoined, MemberLeft, MessageCreated,
-    MessageDeleted, MessageEdited, MessageReacted,
+    ConversationClosed, ConversationOpened, ConversationReopened, Kind, MemberJoined, MemberLeft,
+    MessageCreated, MessageDeleted, MessageEdited, MessageReacted,
 };
 use protocol::limits::{CONVERSATION_MEMBERS_MAX, EDIT_WINDOW_MS};
 use protocol::{ClientId, Error, ErrorCode, Event, MessageId, Millis, Seq, UserId};
@@ -118,6 +118,7 @@ pub(crate) enum Action {
         user: UserId,
     },
     Close,
+    Reopen,
 }
 
 /// What is written.
@@ -238,6 +239,10 @@ pub(crate) fn decide(
         Action::Close if state.closed => Err(Refusal::AlreadySo),
         Action::Close => {
             Ok(written(ConversationClosed {}, State { closed: true, ..state }, Vec::new()))
+        }
+        Action::Reopen if !state.closed => Err(Refusal::AlreadySo),
+        Action::Reopen => {
+            Ok(written(ConversationReopened {}, State { closed: false, ..state }, Vec::new()))
         }
     }
 }

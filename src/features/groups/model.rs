@@ -52,11 +52,12 @@ pub(super) fn decide(now: Standing, wish: Wish) -> Result<Option<Standing>, Refu
         (Standing::In(_), Wish::Found | Wish::Join)
         | (Standing::Left, Wish::Leave)
         | (Standing::Left | Standing::Stranger, Wish::Vanish) => Ok(None),
-        (Standing::In(_), Wish::Vanish) => Ok(Some(Standing::Left)),
         (Standing::Stranger | Standing::Left, Wish::Found) => Ok(Some(Standing::In(Role::Owner))),
         (Standing::Stranger | Standing::Left, Wish::Join) => Ok(Some(Standing::In(Role::Member))),
         (Standing::In(Role::Owner), Wish::Leave) => Err(Refusal::OwnerStays),
-        (Standing::In(Role::Member), Wish::Leave) => Ok(Some(Standing::Left)),
+        (Standing::In(_), Wish::Vanish) | (Standing::In(Role::Member), Wish::Leave) => {
+            Ok(Some(Standing::Left))
+        }
         (Standing::Stranger, Wish::Leave) => Err(Refusal::NoSuchGroup),
     }
 }

@@ -78,6 +78,8 @@ impl Member {
                 subject: format!("Question {n}"),
                 text: Some(text),
                 expertise: None,
+                preferred_coach_id: None,
+                fee: None,
             };
             match self.person.call(ask).await {
                 Ok(asked) => {

@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use protocol::limits::{
-    BIO_CHARS_MAX, INTEREST_CHARS_MAX, INTERESTS_MAX, NOTE_CHARS_MAX, QUALIFICATIONS_CHARS_MAX,
+    BIO_CHARS_MAX, INTEREST_CHARS_MAX, INTERESTS_MAX, QUALIFICATIONS_CHARS_MAX, REASON_CHARS_MAX,
 };
 
 /// A list of a profile.
@@ -42,7 +42,7 @@ pub(crate) fn qualifications(text: &str) -> Result<String, Refusal> {
 
 /// The note of those who decide.
 pub(crate) fn note(text: &str) -> Result<String, Refusal> {
-    within(text, NOTE_CHARS_MAX, Refusal::NoteLong)
+    within(text, REASON_CHARS_MAX, Refusal::NoteLong)
 }
 
 /// Interests or fields of expertise; the same one twice is one.
@@ -85,8 +85,8 @@ mod tests {
         for text in [" ", &"x".repeat(QUALIFICATIONS_CHARS_MAX + 1)] {
             assert_eq!(qualifications(text), Err(Refusal::QualificationsWrong));
         }
-        assert!(note(&"x".repeat(NOTE_CHARS_MAX)).is_ok());
-        assert_eq!(note(&"x".repeat(NOTE_CHARS_MAX + 1)), Err(Refusal::NoteLong));
+        assert!(note(&"x".repeat(REASON_CHARS_MAX)).is_ok());
+        assert_eq!(note(&"x".repeat(REASON_CHARS_MAX + 1)), Err(Refusal::NoteLong));
     }
 
     #[test]
