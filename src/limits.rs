@@ -197,6 +197,7 @@ fn is_write(command: &Command) -> bool {
             | Command::PostCreate(_)
             | Command::GroupCreate(_)
             | Command::SupportRequest(_)
+            | Command::SupportRate(_)
     )
 }
 

@@ -50,6 +50,7 @@ fn new(n: u128) -> NewRequest {
         fee: None,
         reopened_at: None,
         former_coach: None,
+        former_summary: None,
     }
 }
 
@@ -299,6 +300,7 @@ fn opened_again_it_is_a_new_life_in_which_late_words_of_the_old_one_count_nothin
     let again = NewRequest {
         reopened_at: Some(11),
         former_coach: Some(person(50)),
+        former_summary: None,
         preferred: Some(person(50).id),
         ..new(1)
     };

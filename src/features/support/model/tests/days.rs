@@ -88,6 +88,7 @@ impl Day {
                 Input::Enqueue(NewRequest {
                     reopened_at: Some(self.lives),
                     former_coach: Some(person(50)),
+                    former_summary: None,
                     preferred: Some(person(50).id),
                     ..new(n)
                 })
