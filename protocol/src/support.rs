@@ -387,8 +387,7 @@ request_events! {
     /// Feed `support.offered`, to the member and the coach: it may be accepted until
     /// `request.offered_until`.
     Offered
-    /// Feed `support.claimed`, to the member and the coach; and to the coach to whom it was
-    /// offered, where another one was faster.
+    /// Feed `support.claimed`, to the member and the coach.
     Claimed
     /// Feed `support.transfer_offered`, to the member, the coach who answers and the one it is
     /// offered to.
