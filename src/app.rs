@@ -201,6 +201,7 @@ impl Core {
         };
         let (features, authenticator) = ground.features().await?;
         let (accounts, features) = (Arc::clone(&features.accounts), Arc::new(features));
+        accounts.personal_with(&features.personal());
         store.carry_with(Arc::clone(&features) as Arc<dyn Carry>);
         hub.rights_with(Arc::clone(&features) as Arc<dyn Rights>);
         Ok(Self {

@@ -4,7 +4,7 @@
 use crate::auth::{Caller, Vault};
 use crate::engine::schema::Schema;
 use crate::error::{Result, internal};
-use crate::features::accounts::{self, Accounts};
+use crate::features::accounts::{self, Accounts, Personal};
 use crate::features::conversations::{self, Conversations};
 use crate::features::exchange::{self, Exchange};
 use crate::features::groups::{self, Groups};
@@ -72,6 +72,16 @@ impl Features {
     /// Who may do what to whom.
     pub fn people(&self) -> &Arc<People> {
         &self.people
+    }
+
+    /// Who keeps something about people: it is in their archive, and goes with their account.
+    pub fn personal(&self) -> Vec<Arc<dyn Personal>> {
+        vec![
+            Arc::clone(&self.accounts) as _,
+            Arc::clone(&self.groups) as _,
+            Arc::clone(&self.conversations) as _,
+            Arc::clone(&self.support) as _,
+        ]
     }
 }
 
@@ -164,8 +174,16 @@ impl Table {
         use Command as C;
         self.within_rates(link, caller, &command)?;
         let link = || link.ok_or_else(no_connection);
-        let Features { people, notifications, groups, conversations, support, exchange, .. } =
-            &*self.features;
+        let Features {
+            accounts,
+            people,
+            notifications,
+            groups,
+            conversations,
+            support,
+            exchange,
+            ..
+        } = &*self.features;
         let sessions = &self.sessions;
         Ok(answers!(match command for caller {
             each {
@@ -192,6 +210,9 @@ impl Table {
                     A::ConversationSend(sent)
                 },
                 C::PresenceSet(it) => A::PresenceSet(sessions.set_presence(caller, it)),
+            }
+            accounts {
+                ProfileUpdate => update_profile,
             }
             people {
                 ProfileGet => profile,
@@ -332,7 +353,7 @@ impl Carry for Features {
         Box::pin(async move {
             match effect {
                 mail::SEND => self.post.carry(key, body(bytes)?).await,
-                accounts::ACCOUNT_CREATE => self.accounts.carry(key, bytes).await,
+                own if accounts::EFFECTS.contains(&own) => self.accounts.carry(own, bytes).await,
                 accounts::ACCOUNT_CHANGED => self.people.index(body(bytes)?).await,
                 people::PROJECT => self.people.project(&body(bytes)?).await,
                 people::SHUT => self.conversations.carry_shut(body(bytes)?).await,
@@ -379,6 +400,7 @@ impl Fire for Features {
                     let schema = Schema::embedded().as_ref().map_err(|error| internal(error))?;
                     self.store.relay_of(timer, schema).await
                 }
+                accounts::ERASE_TIMER => self.accounts.erase_due(&timer.subject).await,
                 mail::MAIL_TIMER => self.post.deliver(&timer.subject).await,
                 REDACT_TIMER => self.log.finish_redactions(&timer.subject).await,
                 support::DESK_TIMER => self.support.desk_due(&timer.subject).await,

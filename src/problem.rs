@@ -14,6 +14,8 @@ use serde_json::{Map, Value};
 
 /// `Content-Type` of a problem document.
 pub const CONTENT_TYPE: &str = "application/problem+json";
+/// A merge patch (RFC 7396): a body like others.
+const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// An error as the answer to a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,7 +112,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let media_type = media_type(request.headers());
-        if !media_type.eq_ignore_ascii_case(Format::Json.content_type()) {
+        let json = [Format::Json.content_type(), MERGE_PATCH];
+        if !json.iter().any(|json| media_type.eq_ignore_ascii_case(json)) {
             let error = Error::new(ErrorCode::Malformed, "The body must be application/json.");
             return Err(Problem::from(error).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }

@@ -3,8 +3,8 @@
 use crate::fields::{Body, required, scalar};
 use crate::union::{Call, named_union};
 use crate::{
-    DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, conversations, exchange,
-    groups, notifications, people, presence, session, support, topics,
+    DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, accounts, coaches,
+    conversations, exchange, groups, notifications, people, presence, session, support, topics,
 };
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -86,6 +86,7 @@ commands! {
     NotificationSettingsSet(notifications::SetSettings) -> notifications::SettingsResult = "notification.settings.set";
     PushRegister(notifications::Register) -> notifications::Registered = "push.register";
     PushUnregister(notifications::Unregister) -> session::Done = "push.unregister";
+    ProfileUpdate(people::UpdateProfile) -> people::ProfileResult = "profile.update";
     ConversationOpen(conversations::Open) -> conversations::ConversationResult = "conversation.open";
     ConversationGet(conversations::Get) -> conversations::ConversationResult = "conversation.get";
     ConversationList(conversations::List) -> conversations::Conversations = "conversation.list";
@@ -166,6 +167,8 @@ named_union! {
         FriendAccepted(people::FriendAccepted) = "friend.accepted";
         FollowRequested(people::FollowRequested) = "follow.requested";
         FollowAdded(people::FollowAdded) = "follow.added";
+        AccountChanged(accounts::AccountChanged) = "account.changed";
+        CoachChanged(coaches::CoachChanged) = "coach.changed";
         SessionRevoked(session::Revoked) = "session.revoked";
         NotificationCreated(notifications::Created) = "notification.created";
         PostCreated(groups::PostPublished) = "post.created";

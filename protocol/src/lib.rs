@@ -13,11 +13,13 @@ mod incoming;
 pub mod limits;
 mod listed;
 mod msgpack;
+mod patch;
 mod topic;
 mod union;
 
 pub mod accounts;
 pub mod close;
+pub mod coaches;
 pub mod conversations;
 pub mod exchange;
 pub mod groups;
@@ -36,5 +38,6 @@ pub use id::{
     MessageId, Millis, NoteId, NotificationId, PostId, RequestId, Seq, SessionId, UserId,
 };
 pub use incoming::Incoming;
+pub use patch::Patch;
 pub use topic::{Topic, TopicError};
 pub use union::Call;

@@ -65,6 +65,16 @@ pub const EMAIL_BYTES_MAX: usize = 254;
 pub const PASSWORD_CHARS_MIN: usize = 10;
 /// See [`PASSWORD_CHARS_MIN`].
 pub const PASSWORD_BYTES_MAX: usize = 256;
+/// What a person says of themselves.
+pub const BIO_CHARS_MAX: usize = 2_000;
+/// Interests, and fields of expertise, that a person names.
+pub const INTERESTS_MAX: usize = 20;
+/// One of them.
+pub const INTEREST_CHARS_MAX: usize = 80;
+/// What a coach learned.
+pub const QUALIFICATIONS_CHARS_MAX: usize = 4_000;
+/// The reason that those who decide on a coach or an account give.
+pub const REASON_CHARS_MAX: usize = 1_000;
 /// Description of a group.
 pub const DESCRIPTION_CHARS_MAX: usize = 2_000;
 /// Notifications that are kept of one person; the oldest go, those that were read first.

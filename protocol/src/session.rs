@@ -173,6 +173,12 @@ pub enum RevokeReason {
     TokenReused,
     /// The account was suspended.
     Suspended,
+    /// The person, or whoever had the mail, chose another password.
+    PasswordChanged,
+    /// The person ended it from another device.
+    DeviceRemoved,
+    /// The account is to be deleted.
+    AccountDeleted,
 }
 
 /// Feed `session.revoked`: logins that ended. Holds on every node, now or when it hears of it.

@@ -14,10 +14,11 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-const FEATURES: [&str; 10] = [
+const FEATURES: [&str; 11] = [
     "session",
     "topics",
     "presence",
+    "accounts",
     "people",
     "conversations",
     "groups",

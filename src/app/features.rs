@@ -58,6 +58,8 @@ impl Ground<'_> {
             close: Arc::new(move |user, login, code| closer.close_user(user, login, code)),
             clock: clock.clone(),
             settings: settings.into(),
+            post: Arc::clone(&post),
+            timers: Arc::clone(timers),
             counter,
         });
         let authenticator = Authenticator::new(tokens, accounts.clone());

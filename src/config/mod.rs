@@ -147,6 +147,8 @@ settings! {
     mail_from: String = "mail.from", "Sanctuary <sanctuary@localhost>";
     /// New accounts wait for their e-mail address to be verified; `auto`: where `mail.smtp_url` names a server.
     accounts_verify_email: Option<bool> = "accounts.verify_email", "auto";
+    /// An account that its person wants deleted can be kept for so long; 0: it goes at once.
+    accounts_deletion_grace_days: u32 = "accounts.deletion_grace_days", "14", 0 to 90;
     /// How long an access token lives.
     accounts_token_ttl_min: u32 = "accounts.token_ttl_min", "15", 1 to 60;
     /// The first message of a stranger waits as a request; not with `limits = off`.
@@ -197,6 +199,10 @@ settings! {
     logins_per_address_per_min: u32 = "rates.logins_per_address_per_min", "60", 1 to 100_000;
     /// Accounts made from one address.
     registrations_per_address_per_hour: u32 = "rates.registrations_per_address_per_hour", "60", 1 to 100_000;
+    /// Mails, and archives of all data, asked for by or for one account.
+    mails_per_account_per_hour: u32 = "rates.mails_per_account_per_hour", "6", 1 to 100_000;
+    /// Mails asked for from one address.
+    mails_per_address_per_hour: u32 = "rates.mails_per_address_per_hour", "30", 1 to 100_000;
 }
 
 /// Where the data lives.

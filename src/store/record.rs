@@ -1,8 +1,8 @@
 //! Typed rows: a struct per kind of row, and the values its columns hold.
 
 use protocol::{
-    Blob, ConversationId, DeskId, EndpointId, ExchangeId, GroupId, LoginId, MessageId, NoteId,
-    NotificationId, PostId, RequestId, UserId,
+    Blob, ConversationId, DeskId, EndpointId, ExchangeId, GroupId, LoginId, MediaId, MessageId,
+    NoteId, NotificationId, PostId, RequestId, UserId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -75,6 +75,7 @@ fields! {
     LoginId: Uuid, |v: LoginId| v.0, |v: &Uuid| Some(LoginId(*v));
     ConversationId: Uuid, |v: ConversationId| v.0, |v: &Uuid| Some(ConversationId(*v));
     MessageId: Uuid, |v: MessageId| v.0, |v: &Uuid| Some(MessageId(*v));
+    MediaId: Uuid, |v: MediaId| v.0, |v: &Uuid| Some(MediaId(*v));
     GroupId: Uuid, |v: GroupId| v.0, |v: &Uuid| Some(GroupId(*v));
     NotificationId: Uuid, |v: NotificationId| v.0, |v: &Uuid| Some(NotificationId(*v));
     EndpointId: Uuid, |v: EndpointId| v.0, |v: &Uuid| Some(EndpointId(*v));

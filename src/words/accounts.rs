@@ -41,3 +41,37 @@ pub const TRIES_MANY: &str =
     "That were many tries in a short time. Please wait a little and try again.";
 /// In place of a name that is gone.
 pub const DELETED_MEMBER: &str = "deleted member";
+/// A secret of a mail that is none, or not good any more.
+pub const TOKEN_OVER: &str =
+    "This link was used already, or its time is over. Please ask for a new one.";
+/// The password that was to prove who is asking.
+pub const PASSWORD_WRONG: &str = "That is not your password. Please try again.";
+/// Nothing to confirm.
+pub const VERIFIED_ALREADY: &str = "Your e-mail address is confirmed already.";
+/// Not verified yet, and would reach others.
+pub const UNVERIFIED: &str = "Please confirm your e-mail address first: there is a mail for you. \
+    Until then you can look around and ask for support.";
+/// No login of that name.
+pub const DEVICE: &str = "device";
+/// Too long.
+pub const BIO_LONG: &str = "Please say it in at most 2000 characters.";
+/// Too many, too long or empty.
+pub const INTERESTS_WRONG: &str =
+    "Please name at most 20, each of 1 to 80 characters and on one line.";
+/// An expertise that a coach has to have.
+pub const EXPERTISE_NONE: &str = "Please name at least one thing that you know well.";
+/// Empty or too long.
+pub const QUALIFICATIONS_WRONG: &str =
+    "Please tell us what you learned, in at most 4000 characters.";
+/// Too long.
+pub const NOTE_LONG: &str = "Please keep the note to 1000 characters.";
+/// A coach's state that can't follow.
+pub const COACH_STATE_WRONG: &str = "The application's state does not allow this.";
+/// For those who run the place.
+pub const ADMINS_ONLY: &str = "This is for those who run the place.";
+/// Larger than one archive may be.
+pub const EXPORT_LARGE: &str =
+    "There is more than one archive holds. Please write to us, and we send it to you.";
+/// Too many archives are being made.
+pub const EXPORT_BUSY: &str =
+    "Other archives are being made just now. Please try again in a minute.";

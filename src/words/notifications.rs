@@ -88,6 +88,21 @@ pub fn message_request(name: &str, _: u32) -> String {
     format!("{name} would like to write to you.")
 }
 
+/// An application to be a coach was approved.
+pub fn coach_approved(_: &str, _: u32) -> String {
+    "You are a coach here now. Thank you for being there for others.".to_owned()
+}
+
+/// It was not.
+pub fn coach_rejected(_: &str, _: u32) -> String {
+    "We can't take you as a coach just now. The mail we sent says more.".to_owned()
+}
+
+/// A coach is not listed any more.
+pub fn coach_suspended(_: &str, _: u32) -> String {
+    "You are not listed as a coach just now. The mail we sent says more.".to_owned()
+}
+
 /// A proposal to practise together.
 pub fn exchange_requested(name: &str, _: u32) -> String {
     format!("{name} would like to practise with you.")

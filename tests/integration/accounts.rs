@@ -42,6 +42,11 @@ async fn a_person_registers_and_is_known() {
             roles: vec!["member".to_owned()],
             status: "active".to_owned(),
             created_at: START_AT,
+            bio: None,
+            picture: None,
+            interests: Vec::new(),
+            expertise: Vec::new(),
+            delete_at: None,
         }
     );
     let again: Tokens = door.try_login("ANNA@example.org", PASSWORD).await.good();

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use protocol::accounts::Tokens;
 use protocol::close::CloseCode;
-use protocol::{ErrorCode, Event, LoginId, Topic, UserId};
+use protocol::{ErrorCode, Event, Format, LoginId, Topic, UserId};
 use sanctuary::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
 use sanctuary::bus::{Bus, Channel, Control, Notice, Publication};
 use sanctuary::clock::Clock;
@@ -13,16 +13,17 @@ use sanctuary::config::Settings;
 use sanctuary::engine::sqlite::Sqlite;
 use sanctuary::error::Result;
 use sanctuary::features::accounts::{
-    self, ACCOUNT_CHANGED, ACCOUNT_CREATE, AccountSettings, Accounts,
+    self, ACCOUNT_CHANGED, AccountSettings, Accounts, EFFECTS, ERASE_TIMER, Personal,
 };
 use sanctuary::http::{Check, Metrics};
 use sanctuary::log::{Log, Span, SqliteLog};
+use sanctuary::mail::{self, MAIL_TIMER, Post, SEND};
 use sanctuary::problem::Document;
 use sanctuary::store::{Carry, OutKey, SqliteStore, Store};
-use sanctuary::timers::SqliteTimers;
+use sanctuary::timers::{Driver, Fire, SqliteTimers, Timer, Timers};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use tower::ServiceExt as _;
@@ -43,6 +44,8 @@ pub(crate) struct Door {
     pub(crate) store: Arc<Store>,
     pub(crate) clock: Clock,
     pub(crate) carrying: Arc<Carrying>,
+    driver: Arc<Driver>,
+    folder: PathBuf,
     log: Arc<SqliteLog>,
     closed: Arc<Mutex<Vec<Closed>>>,
     router: Router,
@@ -51,7 +54,7 @@ pub(crate) struct Door {
 /// Carries effects to accounts, unless told to fail.
 #[derive(Default)]
 pub(crate) struct Carrying {
-    accounts: OnceLock<Arc<Accounts>>,
+    accounts: OnceLock<(Arc<Accounts>, Arc<Post>)>,
     pub(crate) fails: AtomicBool,
 }
 
@@ -66,13 +69,96 @@ impl Carry for Carrying {
             if effect == ACCOUNT_CHANGED {
                 return Ok(());
             }
-            assert_eq!(effect, ACCOUNT_CREATE);
+            assert!(effect == SEND || EFFECTS.contains(&effect), "{effect}");
             if self.fails.load(Ordering::SeqCst) {
                 return Err(sanctuary::error::unavailable());
             }
-            self.accounts.get().unwrap().carry(key, body).await
+            let (accounts, post) = self.accounts.get().unwrap();
+            if effect == SEND {
+                post.carry(key, Format::MessagePack.decode(body).unwrap()).await
+            } else {
+                accounts.carry(effect, body).await
+            }
         })
     }
+}
+
+impl Fire for Carrying {
+    fn fire<'a>(
+        &'a self,
+        timer: &'a Timer,
+        _: i64,
+    ) -> futures_util::future::BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let (accounts, post) = self.accounts.get().unwrap();
+            match timer.kind.as_str() {
+                MAIL_TIMER => post.deliver(&timer.subject).await,
+                ERASE_TIMER => accounts.erase_due(&timer.subject).await,
+                _ => Ok(()),
+            }
+        })
+    }
+}
+
+/// Accounts over an engine, with mails that go into a folder; they carry out their own effects.
+pub(crate) struct Made {
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) tokens: Arc<AccessTokens>,
+    pub(crate) carrying: Arc<Carrying>,
+    pub(crate) driver: Arc<Driver>,
+}
+
+pub(crate) async fn make(
+    store: &Arc<Store>,
+    timers: Arc<dyn Timers>,
+    master: &MasterKey,
+    folder: &Path,
+    settings: AccountSettings,
+    clock: &Clock,
+    close: accounts::CloseSockets,
+) -> Made {
+    let keys = KeyRing::open(Arc::clone(store), master, clock.clone()).await.unwrap();
+    let tokens = Arc::new(AccessTokens::new(keys, clock.clone()));
+    let mut of_mail = Settings::defaults().unwrap();
+    folder.clone_into(&mut of_mail.data);
+    let mailer = mail::mailer(&of_mail).unwrap();
+    let post = Post::new(Arc::clone(store), Arc::clone(&timers), mailer, master, clock.clone());
+    let accounts = Accounts::new(accounts::Parts {
+        store: Arc::clone(store),
+        tokens: Arc::clone(&tokens),
+        master,
+        passwords: Passwords::new().unwrap(),
+        close,
+        clock: clock.clone(),
+        settings,
+        post: Arc::clone(&post),
+        timers: Arc::clone(&timers),
+        counter: None,
+    });
+    accounts.personal_with(&[Arc::clone(&accounts) as Arc<dyn Personal>]);
+    let carrying = Arc::new(Carrying::default());
+    let _ = carrying.accounts.set((Arc::clone(&accounts), post));
+    store.carry_with(Arc::clone(&carrying) as Arc<dyn Carry>);
+    let fire = Arc::clone(&carrying) as Arc<dyn Fire>;
+    let driver = Driver::new(timers, fire, clock.clone());
+    Made { accounts, tokens, carrying, driver }
+}
+
+/// The texts of all mails in a folder's outbox to an address.
+pub(crate) fn mails_to(folder: &Path, address: &str) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder.join("outbox")) else { return Vec::new() };
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "eml"));
+    paths.sort_by_key(|path| std::fs::metadata(path).unwrap().modified().unwrap());
+    let texts = paths.iter().map(|path| std::fs::read_to_string(path).unwrap());
+    texts.filter(|text| text.contains(&format!("To: {address}\r\n"))).collect()
+}
+
+/// The secret in a mail, behind `#purpose=`.
+#[track_caller]
+pub(crate) fn secret_in(mail: &str, purpose: &str) -> String {
+    let (_, rest) = mail.split_once(&format!("/#{purpose}=")).expect("a link");
+    rest.split(char::is_whitespace).next().unwrap().to_owned()
 }
 
 /// Nobody listens.
@@ -153,30 +239,19 @@ impl Door {
     ) -> Self {
         let engine = Sqlite::open(folder, clock.clone()).unwrap();
         let log = Arc::new(SqliteLog::new(Arc::clone(&engine), Arc::new(Silence)));
-        let timers = Arc::new(SqliteTimers::new(Arc::clone(&engine)));
+        let timers: Arc<dyn Timers> = Arc::new(SqliteTimers::new(Arc::clone(&engine)));
         let rows = Arc::new(SqliteStore::new(engine));
-        let store = Store::new(rows, Arc::clone(&log) as Arc<dyn Log>, timers, clock.clone());
-        let carrying = Arc::new(Carrying::default());
-        store.carry_with(Arc::clone(&carrying) as Arc<dyn Carry>);
-
+        let store =
+            Store::new(rows, Arc::clone(&log) as Arc<dyn Log>, Arc::clone(&timers), clock.clone());
         let master = MasterKey::open(&folder.join("master.key")).unwrap();
-        let keys = KeyRing::open(Arc::clone(&store), &master, clock.clone()).await.unwrap();
-        let tokens = Arc::new(AccessTokens::new(Arc::clone(&keys), clock.clone()));
         let closed = Arc::new(Mutex::new(Vec::new()));
         let closing = Arc::clone(&closed);
-        let accounts = Accounts::new(accounts::Parts {
-            store: Arc::clone(&store),
-            tokens: Arc::clone(&tokens),
-            master: &master,
-            passwords: Passwords::new().unwrap(),
-            close: Arc::new(move |user, login, code| {
-                closing.lock().unwrap().push((user, login, code));
-            }),
-            clock: clock.clone(),
-            settings,
-            counter: None,
+        let close: accounts::CloseSockets = Arc::new(move |user, login, code| {
+            closing.lock().unwrap().push((user, login, code));
         });
-        let _ = carrying.accounts.set(Arc::clone(&accounts));
+        let made = make(&store, timers, &master, folder, settings, &clock, close).await;
+        let Made { accounts, tokens, carrying, driver } = made;
+        let keys = Arc::clone(tokens.keys());
         let facts = Arc::clone(&accounts) as Arc<dyn sanctuary::auth::AccountFacts>;
         let authenticator = Authenticator::new(tokens, facts);
         let router = sanctuary::http::router(sanctuary::http::Parts {
@@ -185,7 +260,20 @@ impl Door {
             checks,
             metrics: Metrics::detached(),
         });
-        Self { accounts, authenticator, keys, store, clock, carrying, log, closed, router }
+        let folder = folder.to_owned();
+        Self {
+            accounts,
+            authenticator,
+            keys,
+            store,
+            clock,
+            carrying,
+            driver,
+            folder,
+            log,
+            closed,
+            router,
+        }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
@@ -203,6 +291,42 @@ impl Door {
     pub(crate) async fn post_as(&self, path: &str, token: &str) -> Answer {
         let request = Request::post(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
         self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// A request with a body, by the holder of a token.
+    pub(crate) async fn ask_as(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: Value,
+    ) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        let request = request
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    /// Moves the clock and fires what is due by then.
+    pub(crate) async fn later(&self, ms: i64) {
+        self.clock.advance(ms);
+        while self.driver.fire_due(self.clock.now()).await.unwrap() > 0 {}
+    }
+
+    /// The mails that an address got by now.
+    pub(crate) async fn mails(&self, address: &str) -> Vec<String> {
+        self.later(1).await;
+        mails_to(&self.folder, address)
+    }
+
+    /// The last of them, once there are so many.
+    pub(crate) async fn mail(&self, address: &str, count: usize) -> String {
+        crate::server::eventually(async || {
+            let mails = self.mails(address).await;
+            (mails.len() == count).then(|| mails.last().unwrap().clone())
+        })
+        .await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

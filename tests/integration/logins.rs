@@ -37,6 +37,8 @@ async fn logins_are_throttled_per_account_and_per_address() {
         logins_per_account_per_min: NonZeroU32::new(3),
         logins_per_address_per_min: NonZeroU32::new(5),
         registrations_per_address_per_hour: NonZeroU32::new(2),
+        mails_per_account_per_hour: None,
+        mails_per_address_per_hour: None,
     };
     let settings = AccountSettings { rates, ..settings() };
     let clock = Clock::manual(START_AT);

@@ -98,6 +98,8 @@ impl Accounts {
             status: Status::Active.word().to_owned(),
             created_at: now,
             last_login_at: None,
+            delete_at: None,
+            prior: None,
         });
         account.write(login_row(login_id, now));
         let issued = if self.commit_first(rows::account(user_id), account).await? {

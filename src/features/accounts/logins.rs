@@ -1,7 +1,7 @@
 //! Logins: in, on by refresh tokens, and out.
 
 use super::model::{self, Refusal, Rotation, Status};
-use super::rows::{self, AccountRow, LoginRow};
+use super::rows::{self, AccountRow, LoginRow, Whole};
 use super::{Accounts, Origin};
 use crate::auth::{Caller, RefreshSecret};
 use crate::error::{Result, unavailable};
@@ -15,7 +15,7 @@ use protocol::{LoginId, Millis, Topic, UserId};
 /// What came of a refresh token, once it is in the store.
 enum Refreshed {
     /// The answer, as of a time.
-    Tokens(Box<AccountRow>, Millis),
+    Tokens(Box<Whole>, Millis),
     /// It had been used by somebody else: the login ended.
     Ended,
     /// It was over already.
@@ -40,7 +40,12 @@ impl Accounts {
             metrics::counter!("sanctuary_logins_total", "outcome" => "wrong").increment(1);
             return Err(Refusal::LoginWrong.into());
         };
-        may_enter(account.status()?, Refusal::LoginWrong)?;
+        if account.status()? == Status::DeletionPending {
+            // Whoever comes back wants to stay.
+            self.keep(account.user_id).await?;
+        } else {
+            may_enter(account.status()?, Refusal::LoginWrong)?;
+        }
         metrics::counter!("sanctuary_logins_total", "outcome" => "good").increment(1);
         self.begin_login(account.user_id, &origin.device).await
     }
@@ -50,13 +55,13 @@ impl Accounts {
         let now = self.clock.now();
         let login_id: LoginId = crate::id::fresh();
         let secret = self.refresh.first(user_id, login_id)?;
-        let (account, dropped) = self
+        let (whole, dropped) = self
             .store
             .decide(rows::account(user_id), |snapshot| {
                 // Made by an effect; where that is still under way, the records are.
-                let account = snapshot.one::<AccountRow>()?.ok_or_else(unavailable)?;
-                may_enter(account.status()?, Refusal::LoginOver)?;
-                let account = AccountRow { last_login_at: Some(now), ..account };
+                let whole = rows::whole(snapshot)?.ok_or_else(unavailable)?;
+                may_enter(whole.account.status()?, Refusal::LoginOver)?;
+                let account = AccountRow { last_login_at: Some(now), ..whole.account };
                 let mut change = Change::new();
                 let dropped = make_room(&mut change, snapshot)?;
                 change.write(account.clone());
@@ -70,13 +75,13 @@ impl Accounts {
                     last_used_at: now,
                     revoked_at: None,
                 });
-                Ok((change, (account, dropped)))
+                Ok((change, (Whole { account, ..whole }, dropped)))
             })
             .await?;
         for login_id in dropped {
             (self.close)(user_id, Some(login_id), CloseCode::Revoked);
         }
-        self.answer(account, &secret, now)
+        self.answer(whole, &secret, now)
     }
 
     /// `POST /v1/auth/refresh`: the next pair of tokens. A token is used once; see
@@ -92,7 +97,7 @@ impl Accounts {
             })
             .await?;
         match refreshed {
-            Refreshed::Tokens(account, at) => self.answer(*account, &next, at),
+            Refreshed::Tokens(whole, at) => self.answer(*whole, &next, at),
             Refreshed::Refused(refusal) => Err(refusal.into()),
             Refreshed::Ended => {
                 let RefreshSecret { user_id, login_id, .. } = presented;
@@ -139,16 +144,11 @@ impl Accounts {
     }
 
     /// What register, login and refresh answer. The same arguments give the same answer.
-    fn answer(
-        &self,
-        account: AccountRow,
-        secret: &RefreshSecret,
-        issued_at: Millis,
-    ) -> Result<Tokens> {
+    fn answer(&self, whole: Whole, secret: &RefreshSecret, issued_at: Millis) -> Result<Tokens> {
         let issued = self.tokens.issue(
-            account.user_id,
+            whole.account.user_id,
             secret.login_id,
-            &account.roles(),
+            &whole.account.roles(),
             issued_at,
             self.settings.token_ttl_ms,
         )?;
@@ -156,7 +156,7 @@ impl Accounts {
             access_token: issued.token,
             expires_at: issued.expires_at,
             refresh_token: self.refresh.write(secret),
-            user: account.into_me(),
+            user: whole.into_me(),
         })
     }
 }
@@ -178,8 +178,8 @@ fn rotate(
 ) -> Result<(Change, Refreshed)> {
     let mut change = Change::new();
     let refused = |refusal| Ok((Change::new(), Refreshed::Refused(refusal)));
-    let Some(account) = snapshot.one::<AccountRow>()? else { return refused(Refusal::LoginOver) };
-    let status = account.status()?;
+    let Some(whole) = rows::whole(snapshot)? else { return refused(Refusal::LoginOver) };
+    let status = whole.account.status()?;
     if !status.may_enter() {
         let suspended = status == Status::Suspended;
         return refused(if suspended { Refusal::Suspended } else { Refusal::LoginOver });
@@ -187,7 +187,7 @@ fn rotate(
     let Some(login) = rows::login(snapshot, presented.login_id)? else {
         return refused(Refusal::LoginOver);
     };
-    let account = Box::new(account);
+    let whole = Box::new(whole);
     match model::refresh(&login.family(), &presented.hash(), now) {
         Rotation::Rotate => {
             change.write(LoginRow {
@@ -197,9 +197,9 @@ fn rotate(
                 last_used_at: now,
                 ..login
             });
-            Ok((change, Refreshed::Tokens(account, now)))
+            Ok((change, Refreshed::Tokens(whole, now)))
         }
-        Rotation::Repeat { at } => Ok((change, Refreshed::Tokens(account, at))),
+        Rotation::Repeat { at } => Ok((change, Refreshed::Tokens(whole, at))),
         Rotation::Reused => {
             end_one(&mut change, presented.user_id, login, RevokeReason::TokenReused, now);
             Ok((change, Refreshed::Ended))
@@ -220,7 +220,7 @@ pub(super) fn make_room(change: &mut Change, snapshot: &Snapshot) -> Result<Vec<
 }
 
 /// Ends a login, and says so on the person's feed, on all nodes.
-fn end_one(
+pub(super) fn end_one(
     change: &mut Change,
     user_id: UserId,
     login: LoginRow,

@@ -1,43 +1,65 @@
 //! Accounts: who people are to us, and how they come in.
 //!
-//! Owns accounts, logins and handles (e-mail addresses, usernames). Promises: a handle has one
-//! owner; a refresh token is used once; a login that ended opens no door from that moment on,
+//! Owns accounts, profiles, logins, handles (e-mail addresses, usernames) and coaches'
+//! applications and ratings. Promises: a handle has one
+//! owner; a refresh token, and a secret of a mail, is used once; a login that ended opens no door from that moment on,
 //! and the event that says so is in the same commit. Knows sockets only as something to be
 //! closed, and gives others names, never e-mail addresses.
 
+mod admin;
 mod bulk;
+mod coaches;
+mod devices;
+mod effects;
+mod emails;
+mod handles;
 mod holds;
+mod letters;
+mod lifecycle;
 mod logins;
 mod model;
 mod names;
+mod passwords;
+mod personal;
 mod profiles;
 mod ratings;
 mod refusal;
 mod register;
 mod routes;
 mod rows;
+mod secrets;
 mod standing;
 mod throttle;
+mod verifying;
 
 pub use bulk::NewPeople;
-pub use model::{Cause, LOGIN_IDLE_MAX_MS, LOGINS_MAX, REPEAT_WINDOW_MS, Status};
+pub use coaches::{ListApplications, Search};
+pub use effects::EFFECTS;
+pub use lifecycle::ERASE_TIMER;
+pub use model::{Cause, CoachCause, LOGIN_IDLE_MAX_MS, LOGINS_MAX, REPEAT_WINDOW_MS, Status};
+pub use personal::{EXPORT_BYTES_MAX, EXPORTS_MAX, Personal, Section};
 pub use profiles::Card;
 pub use ratings::CoachRating;
 pub(crate) use ratings::Rated;
-pub use register::ACCOUNT_CREATE;
 
 use crate::auth::{AccessTokens, MasterKey, Passwords, RefreshTokens};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::mail::Post;
 use crate::rates::Counter;
 use crate::store::Store;
+use crate::timers::Timers;
 use names::Names;
+use personal::Keepers;
 use protocol::close::CloseCode;
 use protocol::{LoginId, Millis, UserId};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use throttle::Throttle;
+use verifying::Verified;
+
+const DAY_MS: Millis = 24 * 60 * 60 * 1_000;
 
 /// The effect of what others see of an account: made, renamed, suspended, gone. Body: whose.
 pub const ACCOUNT_CHANGED: &str = "account.changed";
@@ -56,6 +78,10 @@ pub struct Accounts {
     settings: AccountSettings,
     throttle: Throttle,
     names: Names,
+    verified: Verified,
+    post: Arc<Post>,
+    timers: Arc<dyn Timers>,
+    keepers: Keepers,
 }
 
 /// What accounts are made of.
@@ -74,6 +100,10 @@ pub struct Parts<'a> {
     pub clock: Clock,
     /// Settings.
     pub settings: AccountSettings,
+    /// Sends mails.
+    pub post: Arc<Post>,
+    /// Deadlines.
+    pub timers: Arc<dyn Timers>,
     /// Counts logins and registrations of all nodes; `None` where there is one.
     pub counter: Option<Arc<Counter>>,
 }
@@ -83,6 +113,10 @@ pub struct Parts<'a> {
 pub struct AccountSettings {
     /// New accounts wait for their e-mail address to be verified.
     pub verify_email: bool,
+    /// How long an account that is to be deleted can be kept.
+    pub deletion_grace_ms: Millis,
+    /// What links in mails begin with.
+    pub public_url: String,
     /// How long an access token lives.
     pub token_ttl_ms: Millis,
     /// A client's address is the last entry of `X-Forwarded-For`.
@@ -100,12 +134,18 @@ pub struct Rates {
     pub logins_per_address_per_min: Option<NonZeroU32>,
     /// Accounts made from one address.
     pub registrations_per_address_per_hour: Option<NonZeroU32>,
+    /// Mails, and archives, asked for by or for one account.
+    pub mails_per_account_per_hour: Option<NonZeroU32>,
+    /// Mails asked for from one address.
+    pub mails_per_address_per_hour: Option<NonZeroU32>,
 }
 
 impl From<&Settings> for AccountSettings {
     fn from(settings: &Settings) -> Self {
         Self {
             verify_email: settings.verify_email(),
+            deletion_grace_ms: Millis::from(settings.accounts_deletion_grace_days) * DAY_MS,
+            public_url: settings.public_url(),
             token_ttl_ms: Millis::from(settings.accounts_token_ttl_min) * 60_000,
             trust_proxy: settings.trust_proxy,
             rates: Rates {
@@ -113,6 +153,8 @@ impl From<&Settings> for AccountSettings {
                 logins_per_address_per_min: settings.rate(settings.logins_per_address_per_min),
                 registrations_per_address_per_hour: settings
                     .rate(settings.registrations_per_address_per_hour),
+                mails_per_account_per_hour: settings.rate(settings.mails_per_account_per_hour),
+                mails_per_address_per_hour: settings.rate(settings.mails_per_address_per_hour),
             },
         }
     }
@@ -141,6 +183,10 @@ impl Accounts {
             throttle: Throttle::new(&parts.settings.rates, parts.counter),
             settings: parts.settings,
             names: Names::default(),
+            verified: Verified::default(),
+            post: parts.post,
+            timers: parts.timers,
+            keepers: Keepers::default(),
         })
     }
 }

@@ -1,6 +1,15 @@
 //! Rules of accounts: what may be registered, which state follows which, and what becomes of a
 //! login when a refresh token comes. Pure.
 
+mod coach;
+mod profile;
+mod tokens;
+
+pub use coach::CoachCause;
+pub(crate) use coach::decide as decide_coach;
+pub(crate) use profile::{Field, bio, interests, join, note, qualifications, split};
+pub(crate) use tokens::{Held, Purpose, is_good, make_room as make_room_for_token};
+
 use protocol::limits::{
     EMAIL_BYTES_MAX, NAME_CHARS_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, USERNAME_CHARS_MAX,
     USERNAME_CHARS_MIN,
@@ -17,6 +26,8 @@ pub const REPEAT_WINDOW_MS: Millis = 60_000;
 pub const LOGIN_IDLE_MAX_MS: Millis = 90 * 24 * 60 * 60 * 1_000;
 /// A username is held for a registration under way for this long.
 pub(crate) const USERNAME_HOLD_MS: Millis = 10 * 60_000;
+/// An e-mail address is held for a change under way for this long.
+pub(crate) const EMAIL_HOLD_MS: Millis = 24 * 60 * 60 * 1_000;
 /// What is kept of a device's own name.
 pub(crate) const DEVICE_CHARS_MAX: usize = 120;
 /// The part of an e-mail address before the `@` (RFC 5321 §4.5.3.1.1).
@@ -42,6 +53,19 @@ pub(crate) enum Refusal {
     StateWrong,
     ProfileWhose,
     NoSuchPerson,
+    TokenOver,
+    PasswordWrong,
+    VerifiedAlready,
+    Unverified,
+    NoSuchDevice,
+    BioLong,
+    InterestsWrong(Field),
+    ExpertiseNone,
+    QualificationsWrong,
+    NoteLong,
+    CoachStateWrong,
+    NoSuchCoach,
+    AdminsOnly,
 }
 
 /// An e-mail address in lower case, as handles and comparisons take it.
@@ -131,6 +155,8 @@ pub enum Cause {
     Restore,
     /// The person, or an admin, wants it gone.
     RequestDeletion,
+    /// The person wants to stay after all. See [`Status::kept`] for what it is then.
+    Keep,
     /// The time for that came.
     Erase,
 }
@@ -169,14 +195,26 @@ impl Status {
         }
     }
 
+    /// What an account is again that was to be deleted and is not: nobody gets past a
+    /// verification or a suspension that way.
+    pub(crate) const fn kept(prior: Option<Self>) -> Self {
+        match prior {
+            Some(prior @ (Self::PendingVerification | Self::Suspended)) => prior,
+            Some(Self::Active | Self::DeletionPending | Self::Deleted) | None => Self::Active,
+        }
+    }
+
     /// The state after a cause; what is not listed is refused.
     pub(crate) const fn after(self, cause: Cause) -> Result<Self, Refusal> {
         match (self, cause) {
-            (Self::PendingVerification, Cause::Verify) | (Self::Suspended, Cause::Restore) => {
-                Ok(Self::Active)
-            }
+            (Self::PendingVerification, Cause::Verify)
+            | (Self::Suspended, Cause::Restore)
+            | (Self::DeletionPending, Cause::Keep) => Ok(Self::Active),
             (Self::Active, Cause::Suspend) => Ok(Self::Suspended),
-            (Self::Active | Self::Suspended, Cause::RequestDeletion) => Ok(Self::DeletionPending),
+            (
+                Self::PendingVerification | Self::Active | Self::Suspended,
+                Cause::RequestDeletion,
+            ) => Ok(Self::DeletionPending),
             (Self::DeletionPending, Cause::Erase) => Ok(Self::Deleted),
             (
                 Self::PendingVerification
@@ -341,19 +379,21 @@ mod tests {
 
     #[test]
     fn each_state_allows_what_is_listed_and_nothing_else() {
-        use Cause::{Erase, RequestDeletion, Restore, Suspend, Verify};
+        use Cause::{Erase, Keep, RequestDeletion, Restore, Suspend, Verify};
         use Status::{Active, Deleted, DeletionPending, PendingVerification, Suspended};
         let listed = [
             (PendingVerification, Verify, Active),
             (Active, Suspend, Suspended),
             (Suspended, Restore, Active),
+            (PendingVerification, RequestDeletion, DeletionPending),
             (Active, RequestDeletion, DeletionPending),
             (Suspended, RequestDeletion, DeletionPending),
+            (DeletionPending, Keep, Active),
             (DeletionPending, Erase, Deleted),
         ];
         for status in Status::ALL {
             assert_eq!(Status::from_word(status.word()), Some(status));
-            for cause in [Verify, Suspend, Restore, RequestDeletion, Erase] {
+            for cause in [Verify, Suspend, Restore, RequestDeletion, Keep, Erase] {
                 let wanted = listed.iter().find(|(from, by, _)| (*from, *by) == (status, cause));
                 let wanted = wanted.map(|(_, _, to)| *to).ok_or(Refusal::StateWrong);
                 assert_eq!(status.after(cause), wanted, "{status:?} {cause:?}");
@@ -361,6 +401,10 @@ mod tests {
         }
         let enter: Vec<_> = Status::ALL.into_iter().filter(|status| status.may_enter()).collect();
         assert_eq!(enter, [PendingVerification, Active]);
+        for status in Status::ALL {
+            let stays = matches!(status, PendingVerification | Suspended);
+            assert_eq!(Status::kept(Some(status)), if stays { status } else { Active });
+        }
     }
 
     fn family() -> Family {

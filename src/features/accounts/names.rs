@@ -40,6 +40,12 @@ impl Names {
         self.lock().keep(user_id, Remembered { name, at: now });
     }
 
+    pub(super) fn forget(&self, user_id: UserId) {
+        let mut both = self.lock();
+        both.young.remove(&user_id);
+        both.old.remove(&user_id);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Generations> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,15 +1,17 @@
 //! What people see of one another, and of themselves.
 
-use super::Accounts;
-use super::model::{self, Refusal, Status};
-use super::rows::{self, AccountRow};
+use super::handles::{HANDLES, Moved};
+use super::model::{self, Field, Refusal, Status, USERNAME_HOLD_MS};
+use super::rows::{self, AccountRow, ProfileRow, Whole};
+use super::{ACCOUNT_CHANGED, Accounts};
 use crate::auth::Caller;
 use crate::error::Result;
+use crate::store::Change;
 use crate::words::accounts as words;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use protocol::UserId;
 use protocol::accounts::Me;
-use protocol::people::{GetProfile, Person, Profile, ProfileResult};
+use protocol::people::{GetProfile, Person, Profile, ProfileResult, UpdateProfile};
+use protocol::{Patch, UserId};
 use std::sync::Arc;
 
 /// Names that one list looks up at the same time.
@@ -36,26 +38,101 @@ impl Accounts {
 
     /// `GET /v1/me`.
     pub async fn me(&self, caller: &Caller) -> Result<Me> {
-        let account = self.account(caller.user_id).await?.ok_or(Refusal::NoSuchPerson)?;
-        Ok(account.into_me())
+        let snapshot = self.store.load(rows::account(caller.user_id)).await?;
+        Ok(rows::whole(&snapshot)?.ok_or(Refusal::NoSuchPerson)?.into_me())
     }
 
     /// A person's profile, whole: what of it the caller may see is the question of `people`.
     pub async fn profile(&self, _caller: &Caller, wanted: GetProfile) -> Result<ProfileResult> {
-        let user_id = match (wanted.user_id, wanted.username) {
-            (Some(user_id), None) => user_id,
+        let user_id = self.whose_profile(wanted).await?;
+        let profile = self.unfiltered_profile(user_id).await?.ok_or(Refusal::NoSuchPerson)?;
+        Ok(ProfileResult { profile, relation: None })
+    }
+
+    /// Whose profile is asked for.
+    pub async fn whose_profile(&self, wanted: GetProfile) -> Result<UserId> {
+        match (wanted.user_id, wanted.username) {
+            (Some(user_id), None) => Ok(user_id),
             (None, Some(username)) => {
                 let username = model::username(&username)?;
                 let handle = self.store.load(rows::username(&username)).await?;
-                rows::holder(&handle, self.clock.now())?.ok_or(Refusal::NoSuchPerson)?
+                let holder = rows::holder(&handle, self.clock.now())?;
+                holder.ok_or_else(|| Refusal::NoSuchPerson.into())
             }
-            (None, None) | (Some(_), Some(_)) => return Err(Refusal::ProfileWhose.into()),
+            (None, None) | (Some(_), Some(_)) => Err(Refusal::ProfileWhose.into()),
+        }
+    }
+
+    /// All that a person says of themselves, whoever asks; `None` where there is no such person,
+    /// or none any more. What of it others may see is for whoever calls this to decide.
+    pub async fn unfiltered_profile(&self, user_id: UserId) -> Result<Option<Profile>> {
+        let snapshot = self.store.load(rows::account(user_id)).await?;
+        let whole = rows::whole(&snapshot)?;
+        let there = whole.filter(|whole| whole.account.status != Status::Deleted.word());
+        Ok(there.map(Whole::into_profile))
+    }
+
+    /// `profile.update`.
+    pub async fn update_profile(
+        &self,
+        caller: &Caller,
+        update: UpdateProfile,
+    ) -> Result<ProfileResult> {
+        let whole = self.change_profile(caller.user_id, update).await?;
+        Ok(ProfileResult { profile: whole.into_profile(), relation: None })
+    }
+
+    /// `PATCH /v1/me`: the same.
+    pub async fn update_me(&self, caller: &Caller, update: UpdateProfile) -> Result<Me> {
+        Ok(self.change_profile(caller.user_id, update).await?.into_me())
+    }
+
+    async fn change_profile(&self, user_id: UserId, update: UpdateProfile) -> Result<Whole> {
+        let UpdateProfile { name, username, bio, picture, interests, expertise } = update;
+        let name = name.try_map(|text| model::name(&text))?;
+        if name == Patch::Clear {
+            return Err(Refusal::NameEmpty.into());
+        }
+        let username = username.try_map(|text| model::username(&text))?;
+        let bio = bio.try_map(|text| model::bio(&text))?;
+        let list = |field, items: Patch<Vec<String>>| {
+            items.try_map(|items| model::interests(field, &items))
         };
-        let account = self.account(user_id).await?.ok_or(Refusal::NoSuchPerson)?;
-        let roles = account.roles().words();
-        let AccountRow { user_id, name, username, .. } = account;
-        let profile = Profile { id: user_id, name, username, roles };
-        Ok(ProfileResult { profile, relation: None })
+        let interests = list(Field::Interests, interests)?;
+        let expertise = list(Field::Expertise, expertise)?;
+        if let Patch::Set(username) = &username {
+            let handle = rows::username_handle(username);
+            self.hold(user_id, &handle, USERNAME_HOLD_MS, Refusal::UsernameTaken).await?;
+        }
+        let whole = self
+            .store
+            .decide(rows::account(user_id), |snapshot| {
+                let before = rows::whole(snapshot)?.ok_or(Refusal::NoSuchPerson)?;
+                let Whole { account, profile } = before.clone();
+                let join = |items: &Patch<Vec<String>>, before: Option<String>| match items {
+                    Patch::Keep => before,
+                    Patch::Clear => None,
+                    Patch::Set(items) => model::join(items),
+                };
+                let after = Whole {
+                    account: AccountRow {
+                        name: name.clone().over(None).unwrap_or(account.name),
+                        username: username.clone().over(account.username),
+                        ..account
+                    },
+                    profile: ProfileRow {
+                        user_id,
+                        bio: bio.clone().over(profile.bio).filter(|bio| !bio.is_empty()),
+                        picture: picture.clone().over(profile.picture),
+                        interests: join(&interests, profile.interests),
+                        expertise: join(&expertise, profile.expertise),
+                    },
+                };
+                Ok((changed(&before, &after), after))
+            })
+            .await?;
+        self.names.put(user_id, Arc::from(whole.account.name.as_str()), self.clock.now());
+        Ok(whole)
     }
 
     /// A person's name; `None` where there is no such person, or none any more.
@@ -99,10 +176,41 @@ impl Accounts {
         }
     }
 
+    /// The state of an account; `None` where there never was one.
+    pub async fn status(&self, user_id: UserId) -> Result<Option<Status>> {
+        let snapshot = self.store.load(rows::account(user_id)).await?;
+        snapshot.one::<AccountRow>()?.map(|account| account.status()).transpose()
+    }
+
     /// An account that is not deleted.
     pub(super) async fn account(&self, user_id: UserId) -> Result<Option<AccountRow>> {
         let snapshot = self.store.load(rows::account(user_id)).await?;
         let Some(account) = snapshot.one::<AccountRow>()? else { return Ok(None) };
         Ok(Some(account).filter(|account| account.status != Status::Deleted.word()))
     }
+}
+
+/// What makes one of the other.
+fn changed(before: &Whole, after: &Whole) -> Change {
+    let mut change = Change::new();
+    if after.account != before.account {
+        change.write(after.account.clone());
+        change.effect(ACCOUNT_CHANGED, &after.account.user_id);
+    }
+    if after.profile != before.profile {
+        change.write(after.profile.clone());
+    }
+    let (old, new) = (&before.account.username, &after.account.username);
+    if old != new {
+        let handles = |name: &Option<String>| name.as_deref().map(rows::username_handle);
+        change.effect(
+            HANDLES,
+            &Moved {
+                user_id: after.account.user_id,
+                take: handles(new).into_iter().collect(),
+                release: handles(old).into_iter().collect(),
+            },
+        );
+    }
+    change
 }

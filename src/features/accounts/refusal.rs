@@ -26,6 +26,22 @@ impl From<Refusal> for Error {
             Refusal::StateWrong => Self::new(ErrorCode::Conflict, words::STATE_WRONG),
             Refusal::ProfileWhose => Self::invalid("user_id", words::PROFILE_WHOSE),
             Refusal::NoSuchPerson => crate::error::not_found("person"),
+            Refusal::TokenOver => Self::invalid("token", words::TOKEN_OVER),
+            Refusal::PasswordWrong => Self::new(ErrorCode::Forbidden, words::PASSWORD_WRONG),
+            Refusal::VerifiedAlready => Self::new(ErrorCode::Conflict, words::VERIFIED_ALREADY),
+            Refusal::Unverified => Self::new(ErrorCode::Forbidden, words::UNVERIFIED)
+                .detail(serde_json::json!({ "reason": "unverified" })),
+            Refusal::NoSuchDevice => crate::error::not_found(words::DEVICE),
+            Refusal::BioLong => Self::invalid("bio", words::BIO_LONG),
+            Refusal::InterestsWrong(field) => Self::invalid(field.name(), words::INTERESTS_WRONG),
+            Refusal::ExpertiseNone => Self::invalid("expertise", words::EXPERTISE_NONE),
+            Refusal::QualificationsWrong => {
+                Self::invalid("qualifications", words::QUALIFICATIONS_WRONG)
+            }
+            Refusal::NoteLong => Self::invalid("note", words::NOTE_LONG),
+            Refusal::CoachStateWrong => Self::new(ErrorCode::Conflict, words::COACH_STATE_WRONG),
+            Refusal::NoSuchCoach => crate::error::not_found("coach"),
+            Refusal::AdminsOnly => Self::new(ErrorCode::Forbidden, words::ADMINS_ONLY),
         }
     }
 }

@@ -4,22 +4,22 @@
 //! that can be refused. The account itself is made by the effect of that commit, which any node
 //! finishes after a crash.
 
-use super::model::{self, Refusal, Status, USERNAME_HOLD_MS};
+use super::model::{self, Purpose, Refusal, Status, USERNAME_HOLD_MS};
 use super::rows::{self, AccountRow, HandleRow};
 use super::{ACCOUNT_CHANGED, Accounts, Origin};
 use crate::auth::{Role, Roles};
 use crate::error::Result;
-use crate::store::{Change, OutKey};
+use crate::store::Change;
 use protocol::accounts::{Register, Tokens};
-use protocol::{Format, Millis, UserId};
+use protocol::{Millis, UserId};
 use serde::{Deserialize, Serialize};
 
-/// The effect that makes an account; see [`Accounts::carry`].
-pub const ACCOUNT_CREATE: &str = "account.create";
+/// The effect that makes an account; see [`Accounts::carry_create`].
+pub(crate) const ACCOUNT_CREATE: &str = "account.create";
 
 /// What the effect carries.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct NewAccount {
+pub(super) struct NewAccount {
     user_id: UserId,
     email: String,
     name: String,
@@ -44,7 +44,8 @@ impl Accounts {
 
         let user_id: UserId = crate::id::fresh();
         if let Some(username) = &username {
-            self.hold_username(user_id, username).await?;
+            let handle = rows::username_handle(username);
+            self.hold(user_id, &handle, USERNAME_HOLD_MS, Refusal::UsernameTaken).await?;
         }
         let status =
             if self.settings.verify_email { Status::PendingVerification } else { Status::Active };
@@ -59,7 +60,7 @@ impl Accounts {
         };
         if !self.take_email(&new).await? {
             if let Some(username) = &new.username {
-                self.release_username(user_id, username).await?;
+                self.release(user_id, &rows::username_handle(username)).await?;
             }
             return Err(Refusal::EmailTaken.into());
         }
@@ -68,14 +69,11 @@ impl Accounts {
     }
 
     /// Carries out [`ACCOUNT_CREATE`]; may be asked again for the same cause.
-    pub async fn carry(&self, _cause: &OutKey, body: &[u8]) -> Result<()> {
-        let Ok(new) = Format::MessagePack.decode::<NewAccount>(body) else {
-            // It will not read better the next time, and what follows waits for it.
-            tracing::error!("an effect {ACCOUNT_CREATE} can't be read, and is left out");
-            return Ok(());
-        };
+    pub(super) async fn carry_create(&self, new: NewAccount) -> Result<()> {
         let username = match new.username {
-            Some(name) if self.confirm_username(new.user_id, &name).await? => Some(name),
+            Some(name) if self.take(new.user_id, &rows::username_handle(&name)).await? => {
+                Some(name)
+            }
             _ => None,
         };
         let row = AccountRow {
@@ -88,6 +86,8 @@ impl Accounts {
             status: new.status,
             created_at: new.created_at,
             last_login_at: None,
+            delete_at: None,
+            prior: None,
         };
         let partition = rows::account(new.user_id);
         self.store
@@ -96,6 +96,17 @@ impl Accounts {
                 if account.one::<AccountRow>()?.is_none() {
                     change.write(row.clone());
                     change.effect(ACCOUNT_CHANGED, &new.user_id);
+                    if row.status()? == Status::PendingVerification {
+                        let now = self.clock.now();
+                        self.send_secret(
+                            &mut change,
+                            account,
+                            &row,
+                            Purpose::Verify,
+                            &row.email,
+                            now,
+                        )?;
+                    }
                 }
                 Ok((change, ()))
             })
@@ -118,56 +129,6 @@ impl Accounts {
                     change.effect(ACCOUNT_CREATE, new);
                 }
                 Ok((change, free))
-            })
-            .await
-    }
-
-    async fn hold_username(&self, user_id: UserId, username: &str) -> Result<()> {
-        let now = self.clock.now();
-        let partition = rows::username(username);
-        self.store
-            .decide(partition, |handle| {
-                if rows::holder(handle, now)?.is_some() {
-                    return Err(Refusal::UsernameTaken.into());
-                }
-                let mut change = Change::new();
-                for lapsed in handle.all::<HandleRow>()? {
-                    change.delete::<HandleRow>(lapsed.user_id);
-                }
-                let held_until = Some(now + USERNAME_HOLD_MS);
-                change.write(HandleRow { user_id, held_until, created_at: now });
-                Ok((change, ()))
-            })
-            .await
-    }
-
-    /// Makes a held username one's own; false if the hold lapsed and somebody else came.
-    async fn confirm_username(&self, user_id: UserId, username: &str) -> Result<bool> {
-        let partition = rows::username(username);
-        self.store
-            .decide(partition, |handle| {
-                let mut change = Change::new();
-                let held = handle.all::<HandleRow>()?;
-                let mine = held.into_iter().find(|row| row.user_id == user_id);
-                let is_mine = mine.is_some();
-                if let Some(row) = mine.filter(|row| row.held_until.is_some()) {
-                    change.write(HandleRow { held_until: None, ..row });
-                }
-                Ok((change, is_mine))
-            })
-            .await
-    }
-
-    async fn release_username(&self, user_id: UserId, username: &str) -> Result<()> {
-        let partition = rows::username(username);
-        self.store
-            .decide(partition, |handle| {
-                let mut change = Change::new();
-                let held = handle.all::<HandleRow>()?;
-                if held.iter().any(|row| row.user_id == user_id && row.held_until.is_some()) {
-                    change.delete::<HandleRow>(user_id);
-                }
-                Ok((change, ()))
             })
             .await
     }

@@ -1,16 +1,23 @@
 //! The routes of accounts.
 
+use super::coaches::Search;
 use super::{Accounts, Origin};
 use crate::auth::{Caller, Jwks};
-use crate::problem::{Body, Outcome};
-use axum::extract::{ConnectInfo, FromRequestParts, State};
+use crate::problem::{Body, Outcome, Problem};
+use axum::extract::{ConnectInfo, FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use protocol::accounts::{Login, Me, RefreshToken, Register, Tokens};
+use protocol::accounts::{
+    ChangeEmail, ChangePassword, DeleteMe, Devices, ForgotPassword, Login, MailToken, Me,
+    RefreshToken, Register, ResetPassword, Tokens,
+};
+use protocol::coaches::{Application, Apply, Coach, Coaches, UpdateCoach};
+use protocol::people::UpdateProfile;
 use protocol::session::Done;
+use protocol::{LoginId, UserId};
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -18,7 +25,7 @@ use std::sync::Arc;
 type Service = State<Arc<Accounts>>;
 
 impl Accounts {
-    /// `/v1/auth/…`, `/v1/me` and the keys that tokens are checked with. The router around it
+    /// `/v1/auth/…`, `/v1/me…`, `/v1/coaches…`, `/v1/admin/…` and the keys that tokens are checked with. The router around it
     /// carries the authenticator, and the accept loop the peer's address as [`ConnectInfo`].
     pub fn routes(self: Arc<Self>) -> Router {
         Router::new()
@@ -27,7 +34,21 @@ impl Accounts {
             .route("/v1/auth/refresh", post(refresh))
             .route("/v1/auth/logout", post(logout))
             .route("/v1/auth/logout-all", post(logout_all))
-            .route("/v1/me", get(me))
+            .route("/v1/auth/verify", post(verify))
+            .route("/v1/auth/verify/send", post(send_verification))
+            .route("/v1/auth/password/forgot", post(forgot_password))
+            .route("/v1/auth/password/reset", post(reset_password))
+            .route("/v1/auth/password/change", post(change_password))
+            .route("/v1/auth/email/change", post(change_email))
+            .route("/v1/auth/email/confirm", post(confirm_email))
+            .route("/v1/auth/devices", get(devices))
+            .route("/v1/auth/devices/{id}", delete(remove_device))
+            .route("/v1/me", get(me).patch(update_me).delete(delete_me))
+            .route("/v1/me/export", get(export))
+            .route("/v1/me/coach", get(application).post(apply).patch(update_coach))
+            .route("/v1/coaches", get(coaches))
+            .route("/v1/coaches/{id}", get(coach))
+            .merge(super::admin::routes())
             .route("/.well-known/jwks.json", get(jwks))
             .with_state(self)
     }
@@ -55,6 +76,106 @@ async fn logout_all(accounts: Service, caller: Caller) -> Outcome<Done> {
 
 async fn me(accounts: Service, caller: Caller) -> Outcome<Me> {
     Ok(Json(accounts.me(&caller).await?))
+}
+
+async fn verify(accounts: Service, from: Origin, body: Body<MailToken>) -> Outcome<Done> {
+    Ok(Json(accounts.verify_by_mail(&from, body.0).await?))
+}
+
+async fn send_verification(accounts: Service, caller: Caller, from: Origin) -> Outcome<Done> {
+    Ok(Json(accounts.send_verification(&caller, &from).await?))
+}
+
+async fn forgot_password(
+    accounts: Service,
+    from: Origin,
+    body: Body<ForgotPassword>,
+) -> Outcome<Done> {
+    Ok(Json(accounts.0.forgot_password(&from, body.0).await?))
+}
+
+async fn reset_password(
+    accounts: Service,
+    from: Origin,
+    body: Body<ResetPassword>,
+) -> Outcome<Done> {
+    Ok(Json(accounts.reset_password(&from, body.0).await?))
+}
+
+async fn change_password(
+    accounts: Service,
+    caller: Caller,
+    from: Origin,
+    body: Body<ChangePassword>,
+) -> Outcome<Done> {
+    Ok(Json(accounts.change_password(&caller, &from, body.0).await?))
+}
+
+async fn change_email(
+    accounts: Service,
+    caller: Caller,
+    from: Origin,
+    body: Body<ChangeEmail>,
+) -> Outcome<Done> {
+    Ok(Json(accounts.change_email(&caller, &from, body.0).await?))
+}
+
+async fn confirm_email(accounts: Service, from: Origin, body: Body<MailToken>) -> Outcome<Done> {
+    Ok(Json(accounts.confirm_email(&from, body.0).await?))
+}
+
+async fn devices(accounts: Service, caller: Caller) -> Outcome<Devices> {
+    Ok(Json(accounts.devices(&caller).await?))
+}
+
+async fn remove_device(accounts: Service, caller: Caller, id: Path<LoginId>) -> Outcome<Done> {
+    Ok(Json(accounts.remove_device(&caller, id.0).await?))
+}
+
+async fn update_me(accounts: Service, caller: Caller, body: Body<UpdateProfile>) -> Outcome<Me> {
+    Ok(Json(accounts.update_me(&caller, body.0).await?))
+}
+
+async fn delete_me(
+    accounts: Service,
+    caller: Caller,
+    from: Origin,
+    body: Body<DeleteMe>,
+) -> Outcome<Done> {
+    Ok(Json(accounts.delete_me(&caller, &from, body.0).await?))
+}
+
+async fn export(accounts: Service, caller: Caller) -> Result<impl IntoResponse, Problem> {
+    let archive = accounts.export(&caller).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/zip"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"sanctuary.zip\""),
+    ];
+    Ok((headers, archive))
+}
+
+async fn apply(accounts: Service, caller: Caller, body: Body<Apply>) -> Outcome<Application> {
+    Ok(Json(accounts.apply(&caller, body.0).await?))
+}
+
+async fn application(accounts: Service, caller: Caller) -> Outcome<Application> {
+    Ok(Json(accounts.application(&caller).await?))
+}
+
+async fn update_coach(
+    accounts: Service,
+    caller: Caller,
+    body: Body<UpdateCoach>,
+) -> Outcome<Application> {
+    Ok(Json(accounts.update_coach(&caller, body.0).await?))
+}
+
+async fn coaches(accounts: Service, caller: Caller, search: Query<Search>) -> Outcome<Coaches> {
+    Ok(Json(accounts.coaches(&caller, search.0).await?))
+}
+
+async fn coach(accounts: Service, caller: Caller, id: Path<UserId>) -> Outcome<Coach> {
+    Ok(Json(accounts.coach(&caller, id.0).await?))
 }
 
 async fn jwks(accounts: Service) -> impl IntoResponse {

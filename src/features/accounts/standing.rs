@@ -8,11 +8,13 @@ use crate::auth::{AccountFacts, Facts, Role, Roles, Standing};
 use crate::error::Result;
 use crate::store::Change;
 use crate::words::accounts as words;
+use crate::words::mails::{self, Words};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use protocol::accounts::AccountChanged;
 use protocol::close::CloseCode;
 use protocol::session::RevokeReason;
-use protocol::{Error, LoginId, UserId};
+use protocol::{Error, LoginId, Topic, UserId};
 
 impl AccountFacts for Accounts {
     fn facts(&self, user_id: UserId, login_id: LoginId) -> BoxFuture<'_, Result<Option<Facts>>> {
@@ -55,21 +57,27 @@ impl Accounts {
             .await
     }
 
-    /// The e-mail address is the person's own.
+    /// The e-mail address is the person's own; said by those who run the place.
     pub async fn verify(&self, user_id: UserId) -> Result<()> {
-        self.turn(user_id, Cause::Verify, None).await
+        self.turn(user_id, Cause::Verify, None, |_| None).await
     }
 
     /// Pauses an account: ends its logins and closes its sockets with 4505.
     pub async fn suspend(&self, user_id: UserId) -> Result<()> {
-        self.turn(user_id, Cause::Suspend, Some(RevokeReason::Suspended)).await?;
+        self.suspend_for(user_id, None).await
+    }
+
+    /// The same, with a reason that the person may read.
+    pub async fn suspend_for(&self, user_id: UserId, note: Option<&str>) -> Result<()> {
+        let ends = Some(RevokeReason::Suspended);
+        self.turn(user_id, Cause::Suspend, ends, |name| Some(mails::suspended(name, note))).await?;
         (self.close)(user_id, None, CloseCode::Suspended);
         Ok(())
     }
 
     /// Takes that back. The person logs in again.
     pub async fn restore(&self, user_id: UserId) -> Result<()> {
-        self.turn(user_id, Cause::Restore, None).await
+        self.turn(user_id, Cause::Restore, None, |name| Some(mails::restored(name))).await
     }
 
     async fn turn(
@@ -77,17 +85,25 @@ impl Accounts {
         user_id: UserId,
         cause: Cause,
         ends_logins: Option<RevokeReason>,
+        words: impl Fn(&str) -> Option<Words> + Send + Sync,
     ) -> Result<()> {
         let now = self.clock.now();
         self.store
             .decide(rows::account(user_id), |snapshot| {
                 let account = snapshot.one::<AccountRow>()?.ok_or(Refusal::NoSuchPerson)?;
                 let status = account.status()?.after(cause)?.word().to_owned();
+                let (to, words) = (account.email.clone(), words(&account.name));
                 let mut change = Change::new();
-                change.write(AccountRow { status, ..account });
                 change.effect(ACCOUNT_CHANGED, &user_id);
                 if let Some(reason) = ends_logins {
                     end_all(&mut change, snapshot, user_id, reason, now)?;
+                } else {
+                    let changed = AccountChanged { status: status.clone(), delete_at: None };
+                    change.event(Topic::User(user_id), changed);
+                }
+                change.write(AccountRow { status, ..account });
+                if let Some(words) = words {
+                    self.write_to(&mut change, &to, words)?;
                 }
                 Ok((change, ()))
             })

@@ -8,7 +8,7 @@ use crate::rates::{Counter, Quota as Shared};
 use crate::words::accounts as words;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use protocol::{Error, ErrorCode};
+use protocol::{Error, ErrorCode, UserId};
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -24,6 +24,8 @@ pub(super) struct Throttle {
     logins_of_account: Limiter<Uuid>,
     logins_from_address: Limiter<IpAddr>,
     registrations_from_address: Limiter<IpAddr>,
+    mails_of_account: Limiter<Uuid>,
+    mails_from_address: Limiter<IpAddr>,
     counter: Option<Arc<Counter>>,
 }
 
@@ -39,6 +41,8 @@ impl Throttle {
                 rates.registrations_per_address_per_hour,
                 HOUR,
             ),
+            mails_of_account: Limiter::new(rates.mails_per_account_per_hour, HOUR),
+            mails_from_address: Limiter::new(rates.mails_per_address_per_hour, HOUR),
             counter,
         }
     }
@@ -62,6 +66,33 @@ impl Throttle {
         let network = network(address);
         self.registrations_from_address.take(&network)?;
         self.count("registration", id(network), &self.registrations_from_address).await
+    }
+
+    /// One more mail to an address (in lower case) that somebody asked for.
+    pub(super) async fn mail(&self, email: &str, address: IpAddr) -> Result<()> {
+        let network = network(address);
+        self.mails_from_address.take(&network)?;
+        let account = crate::id::derived("mail throttle", &[email.as_bytes()]);
+        self.mails_of_account.take(&account)?;
+        let (from_address, of_account) = futures_util::join!(
+            self.count("mail.address", id(network), &self.mails_from_address),
+            self.count("mail.account", account, &self.mails_of_account),
+        );
+        from_address.and(of_account)
+    }
+
+    /// One more archive of all data of a person.
+    pub(super) async fn archive(&self, user_id: UserId) -> Result<()> {
+        let account = crate::id::derived("archive throttle", &[user_id.as_bytes()]);
+        self.mails_of_account.take(&account)?;
+        self.count("archive", account, &self.mails_of_account).await
+    }
+
+    /// One more secret of a mail from a network address: as often as logins may be tried.
+    pub(super) async fn secret(&self, address: IpAddr) -> Result<()> {
+        let network = network(address);
+        self.logins_from_address.take(&network)?;
+        self.count("login.address", id(network), &self.logins_from_address).await
     }
 
     /// The same, of all nodes.
@@ -137,6 +168,8 @@ mod tests {
             logins_per_account_per_min: NonZeroU32::new(account),
             logins_per_address_per_min: NonZeroU32::new(address),
             registrations_per_address_per_hour: NonZeroU32::new(registrations),
+            mails_per_account_per_hour: NonZeroU32::new(account),
+            mails_per_address_per_hour: NonZeroU32::new(address),
         };
         Throttle::new(&rates, None)
     }
@@ -161,6 +194,18 @@ mod tests {
         throttle.registration(here).await.unwrap();
         throttle.registration(here).await.unwrap_err();
         throttle.registration(elsewhere).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn mails_have_a_rate_for_who_gets_them_and_for_who_asks() {
+        let throttle = throttle(2, 3, 1);
+        let here = address("192.0.2.1");
+        for _ in 0..2 {
+            throttle.mail("anna@example.org", here).await.unwrap();
+        }
+        throttle.mail("anna@example.org", address("192.0.2.2")).await.unwrap_err();
+        throttle.mail("ben@example.org", here).await.unwrap();
+        throttle.mail("cy@example.org", here).await.unwrap_err();
     }
 
     #[tokio::test]

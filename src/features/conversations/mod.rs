@@ -8,6 +8,7 @@
 mod away;
 mod commands;
 mod model;
+mod personal;
 mod requests;
 mod rows;
 mod view;

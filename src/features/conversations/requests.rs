@@ -54,6 +54,7 @@ impl Conversations {
             return Err(Kept::Blocked.into());
         }
         if self.head(id).await?.1.is_none() {
+            self.accounts.may_reach_out(me).await?;
             self.accounts.person(them).await?.ok_or_else(no_such_person)?;
             if let Some(refusal) = refusal {
                 return Err(refusal.into());

@@ -99,6 +99,31 @@ pub(super) async fn inbox(store: &Store, user: UserId) -> Result<Vec<InboxRow>> 
     of_user(store, user).await
 }
 
+/// One's conversations behind a place, in the order of their ids.
+pub(super) async fn inbox_after(
+    store: &Store,
+    user: UserId,
+    after: Option<ConversationId>,
+) -> Result<Vec<InboxRow>> {
+    let range = Range {
+        partition: vec![Value::Uuid(user.0)],
+        after: after.map(|id| vec![Value::Uuid(id.0)]),
+        descending: false,
+        limit: INBOX_ROWS_MAX,
+    };
+    store.list(range).await
+}
+
+/// What a person chose for their conversations is forgotten.
+pub(super) async fn forget_settings(store: &Store, rows: &[SettingRow]) -> Result<()> {
+    let key = |row: &SettingRow| {
+        let mut key = key(row.user_id, row.conversation_id);
+        key.push(Value::Text(row.setting.clone()));
+        key
+    };
+    store.remove::<SettingRow>(rows.iter().map(key).collect()).await
+}
+
 pub(super) async fn settings(store: &Store, user: UserId) -> Result<Vec<SettingRow>> {
     of_user(store, user).await
 }

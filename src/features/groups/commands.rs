@@ -15,6 +15,7 @@ impl Groups {
     /// `group.create`
     pub async fn create(&self, caller: &Caller, create: Create) -> Result<GroupResult> {
         let owner_id = caller.user_id;
+        self.accounts.may_reach_out(owner_id).await?;
         let Create { client_id, name, description, kind, joining } = create;
         let description = description.unwrap_or_default();
         if name.trim().is_empty() || name.chars().count() > NAME_CHARS_MAX {

@@ -6,6 +6,7 @@
 
 mod commands;
 mod model;
+mod personal;
 mod posts;
 mod rows;
 mod training;

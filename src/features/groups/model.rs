@@ -23,6 +23,8 @@ pub(super) enum Wish {
     Join,
     /// Get out.
     Leave,
+    /// Be forgotten: out, as owner too.
+    Vanish,
 }
 
 /// Why not.
@@ -47,11 +49,15 @@ impl From<Refusal> for Error {
 /// The next standing; `None`: it is so already.
 pub(super) fn decide(now: Standing, wish: Wish) -> Result<Option<Standing>, Refusal> {
     match (now, wish) {
-        (Standing::In(_), Wish::Found | Wish::Join) | (Standing::Left, Wish::Leave) => Ok(None),
+        (Standing::In(_), Wish::Found | Wish::Join)
+        | (Standing::Left, Wish::Leave)
+        | (Standing::Left | Standing::Stranger, Wish::Vanish) => Ok(None),
         (Standing::Stranger | Standing::Left, Wish::Found) => Ok(Some(Standing::In(Role::Owner))),
         (Standing::Stranger | Standing::Left, Wish::Join) => Ok(Some(Standing::In(Role::Member))),
         (Standing::In(Role::Owner), Wish::Leave) => Err(Refusal::OwnerStays),
-        (Standing::In(Role::Member), Wish::Leave) => Ok(Some(Standing::Left)),
+        (Standing::In(_), Wish::Vanish) | (Standing::In(Role::Member), Wish::Leave) => {
+            Ok(Some(Standing::Left))
+        }
         (Standing::Stranger, Wish::Leave) => Err(Refusal::NoSuchGroup),
     }
 }
@@ -63,7 +69,7 @@ mod tests {
     #[test]
     fn every_standing_answers_every_wish() {
         use Standing::{In, Left, Stranger};
-        use Wish::{Found, Join, Leave};
+        use Wish::{Found, Join, Leave, Vanish};
         let table = [
             (Stranger, Found, Ok(Some(In(Role::Owner)))),
             (Stranger, Join, Ok(Some(In(Role::Member)))),
@@ -77,6 +83,10 @@ mod tests {
             (Left, Found, Ok(Some(In(Role::Owner)))),
             (Left, Join, Ok(Some(In(Role::Member)))),
             (Left, Leave, Ok(None)),
+            (Stranger, Vanish, Ok(None)),
+            (In(Role::Owner), Vanish, Ok(Some(Left))),
+            (In(Role::Member), Vanish, Ok(Some(Left))),
+            (Left, Vanish, Ok(None)),
         ];
         for (now, wish, expected) in table {
             assert_eq!(decide(now, wish), expected, "{now:?} {wish:?}");

@@ -23,6 +23,7 @@ impl Groups {
         // The lane keeps posts of one connection in order, although membership is looked up
         // before the append.
         let turn = caller.lane.lock().await;
+        self.accounts.may_reach_out(caller.user_id).await?;
         self.as_member(caller.user_id, group_id).await?;
         let event = PostPublished {
             post_id: crate::id::fresh(),

@@ -66,6 +66,6 @@ fn mail(address: &str, name: &str, waiting: &[Notice]) -> Mail {
     for notice in &waiting {
         let _ = writeln!(text, "- {}", notice.text.replace(['\n', '\r'], " "));
     }
-    let _ = write!(text, "\n{}{}", words::DIGEST_END, mails::GOODBYE);
+    let _ = write!(text, "\n{}{}", words::DIGEST_END, mails::END);
     Mail { to: address.to_owned(), subject: words::digest_subject(waiting.len()), text }
 }

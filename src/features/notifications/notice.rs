@@ -3,6 +3,7 @@
 
 use super::model::Draft;
 use crate::words::notifications as words;
+use protocol::coaches::CoachState;
 use protocol::exchange::Session;
 use protocol::notifications::Kind;
 use protocol::people::Person;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 const FRIENDS: Uuid = Uuid::from_u128(1);
 const FOLLOW_REQUESTS: Uuid = Uuid::from_u128(2);
 const FOLLOWERS: Uuid = Uuid::from_u128(3);
+const COACHING: Uuid = Uuid::from_u128(4);
 
 /// Of the newest person's name, and how many others there are.
 type Words = fn(&str, u32) -> String;
@@ -144,8 +146,25 @@ pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
         | Event::MemberLeft(_) => None,
         // A wall is looked at, not pushed; who joins or leaves did so.
         Event::PostCreated(_) | Event::MembershipStarted(_) | Event::MembershipEnded(_) => None,
-        // Of the login, not of what happens here.
-        Event::SessionRevoked(_) => None,
+        Event::CoachChanged(changed) => {
+            let words = match changed.state {
+                CoachState::Approved => words::coach_approved,
+                CoachState::Rejected => words::coach_rejected,
+                CoachState::Suspended => words::coach_suspended,
+                // One's own doing.
+                CoachState::Pending => return None,
+            };
+            Some(Draft {
+                kind: Kind::Membership,
+                gathers: COACHING,
+                link: "coach".to_owned(),
+                from: None,
+                counts: false,
+                words,
+            })
+        }
+        // Of the login and the account: a mail says it.
+        Event::SessionRevoked(_) | Event::AccountChanged(_) => None,
         // What this table makes.
         Event::NotificationCreated(_) => None,
     }

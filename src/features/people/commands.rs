@@ -204,6 +204,11 @@ impl People {
 
 /// What everybody may know of somebody who shows their profile to connections only.
 fn who_it_is(profile: Profile) -> Profile {
-    let Profile { id, name, username, roles: _ } = profile;
-    Profile { id, name, username, roles: Vec::new() }
+    Profile {
+        roles: Vec::new(),
+        bio: None,
+        interests: Vec::new(),
+        expertise: Vec::new(),
+        ..profile
+    }
 }

@@ -17,6 +17,7 @@ mod history;
 mod member;
 mod model;
 mod notes;
+mod personal;
 mod ratings;
 mod rows;
 

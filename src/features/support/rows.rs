@@ -1,6 +1,7 @@
 //! Rows of `schema/support.cql`; the only file that names its tables.
 
 pub(super) mod after;
+pub(super) mod forget;
 
 use super::model::{
     Choices, Coach, Desk, Fee, FeeState, Pace, Request, Ring, Rules, State, Stated,

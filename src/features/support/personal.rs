@@ -1,0 +1,119 @@
+//! What support holds of a person: the open request, the ones that ended, and a coach's choices.
+//! Who is forgotten asks for nothing any more, serves nowhere, and a coach's private notes can't
+//! be read by anybody; the lists of others keep the request, without the name.
+
+use super::model::{Choices, Input};
+use super::{Support, rows};
+use crate::error::Result;
+use crate::features::accounts::{Personal, Section};
+use crate::words::accounts::DELETED_MEMBER;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use protocol::limits::PAGE_ITEMS_MAX;
+use protocol::people::Person;
+use protocol::{ErrorCode, UserId};
+use serde_json::{Value, json};
+
+impl Personal for Support {
+    fn name(&self) -> &'static str {
+        "support"
+    }
+
+    fn sections(&self, user_id: UserId) -> BoxFuture<'_, Result<Vec<Section>>> {
+        async move {
+            let mut requests = self.ended_of(user_id).await?;
+            let member = self.store.load(rows::member_partition(user_id)).await?;
+            if let Some(open) = rows::open(&member)? {
+                requests
+                    .push(json!({ "id": open.request_id, "desk_id": open.desk_id, "open": true }));
+            }
+            let mut sections = vec![Section { name: "requests", data: Value::Array(requests) }];
+            if let Some(row) = rows::settings(&self.store, user_id).await? {
+                let data = json!({
+                    "available": row.available, "capacity": row.capacity, "knows": row.knows,
+                });
+                sections.push(Section { name: "coach_settings", data });
+            }
+            Ok(sections)
+        }
+        .boxed()
+    }
+
+    fn erase(&self, user_id: UserId) -> BoxFuture<'_, Result<()>> {
+        async move {
+            self.end_open_request(user_id).await?;
+            self.serve_nowhere(user_id).await?;
+            rows::forget::settings(&self.store, user_id).await?;
+            self.vault.destroy(user_id).await?;
+            rows::forget::history(&self.store, user_id, DELETED_MEMBER).await
+        }
+        .boxed()
+    }
+}
+
+impl Support {
+    async fn ended_of(&self, user_id: UserId) -> Result<Vec<Value>> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = rows::history(&self.store, user_id, after, PAGE_ITEMS_MAX).await?;
+            let more = page.len() == PAGE_ITEMS_MAX as usize;
+            after = page.last().map(|(_, row)| (row.ended_at.unwrap_or_default(), row.id));
+            for (desk_id, request) in page {
+                all.push(json!({
+                    "id": request.id,
+                    "desk_id": desk_id,
+                    "as": if request.member.id == user_id { "member" } else { "coach" },
+                    "with": if request.member.id == user_id {
+                        request.coach.map(|coach| coach.name)
+                    } else {
+                        Some(request.member.name)
+                    },
+                    "subject": request.subject,
+                    "expertise": request.expertise,
+                    "created_at": request.created_at,
+                    "claimed_at": request.claimed_at,
+                    "ended_at": request.ended_at,
+                    "summary": request.summary,
+                }));
+            }
+            if !more {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Takes it back while nobody answers; else ends the talk.
+    async fn end_open_request(&self, user_id: UserId) -> Result<()> {
+        let member = self.store.load(rows::member_partition(user_id)).await?;
+        let Some(open) = rows::open(&member)? else { return Ok(()) };
+        let desk = self.desk(open.desk_id);
+        let request = open.request_id;
+        let cancelled = desk.apply(Input::Cancel { request, member: user_id }).await;
+        let ended = match cancelled {
+            Err(error) if error.code == ErrorCode::Conflict => {
+                desk.apply(Input::Close { request, by: user_id, summary: None }).await
+            }
+            other => other,
+        };
+        match ended {
+            // It ended on its own.
+            Err(error) if matches!(error.code, ErrorCode::NotFound | ErrorCode::Conflict) => Ok(()),
+            outcome => outcome.map(|_| ()),
+        }
+    }
+
+    /// Requests that a coach was answering go back to the queue when the last session is gone, as
+    /// with any coach who drops; this is so that no new ones come.
+    async fn serve_nowhere(&self, user_id: UserId) -> Result<()> {
+        for id in rows::desk_ids(&self.store).await? {
+            let desk = self.desk(id);
+            let known =
+                desk.look(move |desk, _| desk.coaches.get(&user_id).map(|c| c.choices.clone()));
+            let Some(choices) = known.await? else { continue };
+            let coach = Person { id: user_id, name: DELETED_MEMBER.to_owned() };
+            let choices = Choices { available: false, capacity: 0, serves: false, ..choices };
+            desk.apply(Input::SetCoach { coach, choices }).await?;
+        }
+        Ok(())
+    }
+}
