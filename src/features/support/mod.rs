@@ -15,6 +15,7 @@ mod effects;
 mod fees;
 mod member;
 mod model;
+mod refusal;
 mod rows;
 
 pub use crisis::{CrisisWords, ListError};
