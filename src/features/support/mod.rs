@@ -19,6 +19,7 @@ mod model;
 mod notes;
 mod personal;
 mod ratings;
+mod refusal;
 mod rows;
 
 pub use crisis::{CrisisWords, ListError};
