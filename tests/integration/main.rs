@@ -46,5 +46,7 @@ mod server;
 mod sqlite;
 mod stage;
 mod store;
+mod support;
+mod support_race;
 mod timers;
 mod vault;
