@@ -203,6 +203,8 @@ impl Support {
             Some(open) => self.find(&open).await?,
             None => None,
         };
+        // One that just ended may still stand there for a moment.
+        let found = found.filter(|found| found.request.ended_at.is_none());
         let Some(Found { request, position, wait }) = found else {
             return Ok(Status { request: None, position: None, wait: None });
         };

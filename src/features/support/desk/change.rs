@@ -156,7 +156,7 @@ impl Writing<'_> {
                     conversation_id: talk(request),
                 };
                 let both = [request.coach.as_ref(), request.offered_to.as_ref()];
-                self.tell(request, both.into_iter().flat_map(ids), &event);
+                self.tell(request, both.into_iter().filter_map(ids), &event);
             }
             Happening::TransferReturned { request, to } => {
                 let event = Transferred {
@@ -165,7 +165,7 @@ impl Writing<'_> {
                     returned: true,
                 };
                 let both = [request.coach.as_ref(), to.as_ref()];
-                self.tell(request, both.into_iter().flat_map(ids), &event);
+                self.tell(request, both.into_iter().filter_map(ids), &event);
             }
             Happening::Transferred { request, from, .. } => {
                 self.leave(request, from.id);
@@ -176,7 +176,7 @@ impl Writing<'_> {
                     returned: false,
                 };
                 let all = [request.coach.as_ref(), Some(from)];
-                self.tell(request, all.into_iter().flat_map(ids), &event);
+                self.tell(request, all.into_iter().filter_map(ids), &event);
             }
             Happening::Warned { request, whom, until } => {
                 self.requests.insert(request.id);

@@ -109,10 +109,9 @@ impl Desk {
         if self.load(coach.id) >= choices.capacity {
             return Err(Refusal::NoCapacity);
         }
-        if !self.coaches.contains_key(&coach.id) {
-            let (person, choices) = (coach.clone(), choices.clone());
-            self.coaches.insert(coach.id, Coach { person, choices, grace_until: None });
-        }
+        let choices = choices.clone();
+        let known = || Coach { person: coach.clone(), choices, grace_until: None };
+        self.coaches.entry(coach.id).or_insert_with(known);
         self.take(id, coach, now)
     }
 

@@ -106,7 +106,10 @@ impl Ring {
         let mut sorted = self.values.clone();
         sorted.sort_unstable();
         let last = real(i64::try_from(sorted.len()).ok()?) - 1.0;
-        let at = |place: f64| sorted.get(whole(place) as usize).map(|value| real(*value));
+        let at = |place: f64| {
+            let place = usize::try_from(whole(place)).ok()?;
+            sorted.get(place).map(|value| real(*value))
+        };
         Some((at((last * low).floor())?, at((last * high).ceil())?))
     }
 }

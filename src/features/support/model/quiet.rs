@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 /// How long things may take at a desk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "units are in names")]
 pub(crate) struct Rules {
     /// In the queue.
     pub(crate) max_wait_ms: i64,

@@ -1,5 +1,12 @@
 //! Honest waits: a virtual desk on which the stated range is compared with what came of it.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a day has few milliseconds"
+)]
+
 use super::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
