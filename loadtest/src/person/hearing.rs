@@ -154,6 +154,8 @@ impl Person {
         let conversation_id = match &push.body {
             Event::ConversationJoined(joined) => joined.conversation_id,
             Event::SupportClaimed(claimed) => claimed.conversation_id,
+            // It was over, and is not: what came while one was away was not asked for.
+            Event::SupportReopened(again) => again.conversation_id,
             _ => return,
         };
         let topic = Topic::Conversation(conversation_id);

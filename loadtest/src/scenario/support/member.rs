@@ -124,24 +124,20 @@ impl Member {
     async fn reopen(&self, request_id: RequestId) -> bool {
         held(&self.office.claims).handed_on(request_id);
         held(&self.asked).at = Some(Instant::now());
-        match self.person.call(Reopen { request_id }).await {
-            Ok(asked) => {
-                self.office.reopened.fetch_add(1, Ordering::Relaxed);
-                self.follow(&asked).await;
-                true
-            }
-            Err(_) => {
-                // Nothing happened, unless the answer was lost.
-                let status = self.person.call(GetStatus {}).await;
-                let open = status.is_ok_and(|s| s.request.is_some_and(|r| r.id == request_id));
-                if open {
-                    self.wait_for_end(request_id).await;
-                } else {
-                    held(&self.office.claims).ended(request_id, State::Closed);
-                }
-                open
-            }
+        if let Ok(asked) = self.person.call(Reopen { request_id }).await {
+            self.office.reopened.fetch_add(1, Ordering::Relaxed);
+            self.follow(&asked).await;
+            return true;
         }
+        // Nothing happened, unless the answer was lost.
+        let status = self.person.call(GetStatus {}).await;
+        let open = status.is_ok_and(|s| s.request.is_some_and(|r| r.id == request_id));
+        if open {
+            self.wait_for_end(request_id).await;
+        } else {
+            held(&self.office.claims).ended(request_id, State::Closed);
+        }
+        open
     }
 
     async fn wait_for_end(&self, request: RequestId) {
