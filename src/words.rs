@@ -74,6 +74,11 @@ pub mod ratings {
 pub mod support {
     /// Not there, or not to be known of.
     pub const NO_SUCH_REQUEST: &str = "There is no such request.";
+    /// Somebody was faster.
+    pub fn already_claimed(coach: &str) -> String {
+        format!("{coach} is already answering.")
+    }
+
     /// A coach's places are taken.
     pub const NO_CAPACITY: &str = "You are talking to as many people as you wanted to at once.";
     /// Another desk's coach.

@@ -35,7 +35,7 @@ const CIRCLE: &[&str] = &["bus", "log", "store", "timers"];
 const NARROW: &[(&str, &[&str])] = &[("ws", &["clock", "error", "hub", "id", "limits"])];
 
 /// What a feature's rules may use of this crate.
-const MODEL_MODULES: &[&str] = &["clock", "id", "words"];
+const MODEL_MODULES: &[&str] = &["clock", "id"];
 /// Crates that a feature's rules may use.
 const MODEL_CRATES: &[&str] = &["protocol", "serde", "std", "thiserror", "uuid"];
 
@@ -259,7 +259,7 @@ fn rules_of_features_are_pure() {
         }
     }
     none(
-        "model.rs holds pure rules: protocol, id, clock and words only, the time is an argument:",
+        "model.rs holds pure rules: protocol, id and clock only, the time is an argument:",
         &found,
     );
 }

@@ -134,16 +134,11 @@ impl Day {
     async fn pass(&self, seed: u64) {
         let mut rng = StdRng::seed_from_u64(seed);
         for _ in 0..ROUNDS {
+            let node = &self.nodes[rng.random_range(0..2)];
             match rng.random_range(0..6) {
-                0 => {
-                    self.nodes[rng.random_range(0..2)].faults.refuse_commits(rng.random_range(1..4))
-                }
-                1 => self.nodes[rng.random_range(0..2)]
-                    .faults
-                    .lose_commit_results(rng.random_range(1..4)),
-                2 => {
-                    self.nodes[rng.random_range(0..2)].later(rng.random_range(1_000..40_000)).await
-                }
+                0 => node.faults.refuse_commits(rng.random_range(1..4)),
+                1 => node.faults.lose_commit_results(rng.random_range(1..4)),
+                2 => node.later(rng.random_range(1_000..40_000)).await,
                 _ => {}
             }
             let deeds: Vec<_> =

@@ -18,6 +18,7 @@ mod member;
 mod model;
 mod notes;
 mod ratings;
+mod refusal;
 mod rows;
 
 pub use crisis::{CrisisWords, ListError};
