@@ -8,7 +8,6 @@ use protocol::limits::{NOTE_CHARS_MAX, NOTES_PER_MEMBER_MAX};
 use protocol::support::{Ask, Claim, Close, GetNotes, Note, Notes, Request, WriteNote};
 use protocol::{ErrorCode, RequestId, UserId};
 use sanctuary::clock::Clock;
-use std::time::Duration;
 use uuid::Uuid;
 
 const WORDS: &str = "her father came back in spring";
@@ -186,7 +185,7 @@ async fn destroying_a_coachs_key_destroys_the_notes_on_every_node() {
         let request = answered(&one, &ada, &lin).await;
         one.by(&lin, note(request.id, WORDS)).await.unwrap();
         one.by(&lin, Close { request_id: request.id, summary: None }).await.unwrap();
-        clock.advance(Duration::from_secs(10).as_millis() as i64);
+        clock.advance(10_000);
         let next = answered(&one, &ada, &kim).await;
         one.by(&kim, note(next.id, "stays")).await.unwrap();
         for node in [&one, &two] {

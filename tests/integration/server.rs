@@ -90,12 +90,10 @@ impl Site {
             return TestServer::open_at(self.folder(), clock.clone()).await;
         };
         let (cql, faults) = home.connect(clock).await.unwrap();
-        let Network { bus, from_bus, cluster } = Network::local();
-        assert!(cluster.is_none());
-        let engine = Engine::cql(cql, &bus);
+        let network = Network::local();
+        let engine = Engine::cql(cql, &network.bus);
         let settings = TestServer::settings(self.folder());
-        let core = Core::over(engine, bus, from_bus, &settings, clock.clone()).await.unwrap();
-        TestServer::listen(core, &settings, clock.clone(), faults).await
+        TestServer::over(engine, faults, clock.clone(), network, None, settings).await
     }
 }
 
@@ -222,7 +220,7 @@ impl TestServer {
         let (accounts, vault) = (Arc::clone(core.accounts()), Arc::clone(core.vault()));
         let support = Arc::clone(core.support());
         let metrics = Metrics::detached();
-        let app = App::listen(core, settings, metrics, EdgeConfig::default()).await.unwrap();
+        let app = App::listen(core, &settings, metrics, EdgeConfig::default()).await.unwrap();
         let address = app.address();
         Self { app, clock, faults, address, accounts, vault, support }
     }
