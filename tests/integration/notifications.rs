@@ -88,8 +88,15 @@ async fn told(server: &TestServer, who: &Person) -> usize {
 /// A request that a coach took.
 async fn helped(server: &TestServer, member: &Person, coach: &Person) -> protocol::RequestId {
     let desk_id = server.general().await;
-    let ask =
-        Ask { desk_id, client_id: None, subject: "sleep".to_owned(), text: None, expertise: None };
+    let ask = Ask {
+        desk_id,
+        client_id: None,
+        subject: "sleep".to_owned(),
+        text: None,
+        expertise: None,
+        preferred_coach_id: None,
+        fee: None,
+    };
     let request_id = server.by(member, ask).await.unwrap().request.id;
     server.by(coach, Claim { request_id }).await.unwrap();
     request_id

@@ -9,8 +9,10 @@ use protocol::presence::{Declared, Set, State, Status, Watch};
 use protocol::session::Close;
 use protocol::{ErrorCode, SessionId, Signal, UserId};
 use sanctuary::clock::Clock;
+use sanctuary::error::Result;
 use sanctuary::hub::Link;
 use sanctuary::presence::{Ended, Known, Presence, Registry, Sessions};
+use sanctuary::rights::{Sees, Sight};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use tempfile::tempdir;
@@ -94,12 +96,22 @@ struct Slow {
     asked: Notify,
 }
 
+/// Everybody may see everybody.
+struct Open;
+
+impl Sight for Open {
+    fn sees(&self, _: UserId, _: UserId) -> BoxFuture<'_, Result<Sees>> {
+        Box::pin(ready(Ok(Sees::ALL)))
+    }
+}
+
 impl Registry for Slow {
     fn opened(&self, _: UserId, _: &Link) {}
     fn closed(&self, _: UserId, _: SessionId, _: bool) -> BoxFuture<'_, ()> {
         Box::pin(ready(()))
     }
     fn declare(&self, _: UserId, _: Declared) {}
+    fn turned(&self, _: UserId) {}
     fn look<'a>(&'a self, users: &'a [UserId]) -> BoxFuture<'a, Vec<Known>> {
         let (sessions, held) = self.words.lock().unwrap().pop_front().unwrap();
         Box::pin(async move {
@@ -140,7 +152,7 @@ async fn a_look_that_was_overtaken_changes_nothing() {
     ]);
     let home = Embedded::new();
     let store = home.open().await.records();
-    let presence = Presence::new(registry.clone(), store, Clock::manual(START));
+    let presence = Presence::new(registry.clone(), store, Arc::new(Open), Clock::manual(START));
     let node = Node::local();
     let (ann, cat) = (node.open(user(1), "phone"), node.open(user(3), "phone"));
     let watched = vec![user(2)];
