@@ -7,18 +7,19 @@ mod network;
 pub use engine::Engine;
 pub use network::{Cluster, Network, Nodes, Untold};
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Vault};
 use crate::bus::{Bus, Message, Suspects};
 use crate::clock::{Clock, Following, NeverHeard, START_TIMEOUT_MS};
 use crate::config::{Settings, StoreKind};
 use crate::dispatch::{Dispatch, Features};
 use crate::features::accounts::Accounts;
+use crate::features::support::Support;
 use crate::http::{self, Check, Metrics};
 use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
 use crate::presence::{self, Presence, Registry};
 use crate::rates::{Counter, exchange};
-use crate::rights::Rights;
+use crate::rights::{Rights, Sight};
 use crate::session::{Repair, Sessions};
 use crate::store::{Carry, Store};
 use crate::timers::{Driver, Fire, Others, Share};
@@ -67,12 +68,21 @@ pub enum StartError {
     /// The master key.
     #[error(transparent)]
     MasterKey(#[from] crate::auth::MasterKeyError),
+    /// The mailer.
+    #[error(transparent)]
+    Mail(#[from] crate::mail::OpenError),
+    /// Notifications and pushes.
+    #[error(transparent)]
+    Notifications(#[from] crate::features::notifications::OpenError),
     /// The servers between nodes.
     #[error(transparent)]
     Redis(#[from] crate::redis::OpenError),
     /// Another node is in the way.
     #[error(transparent)]
     Node(#[from] crate::redis::JoinError),
+    /// The words that sound like an emergency.
+    #[error(transparent)]
+    Crisis(#[from] crate::features::support::ListError),
     /// What is kept can't be read or written.
     #[error(transparent)]
     Records(#[from] protocol::Error),
@@ -215,6 +225,16 @@ impl Core {
         &self.accounts
     }
 
+    /// The keys of private notes.
+    pub fn vault(&self) -> &Arc<Vault> {
+        &self.features.vault
+    }
+
+    /// The desks.
+    pub fn support(&self) -> &Arc<Support> {
+        &self.features.support
+    }
+
     /// Writes and sends what waits, and closes the file. Waits for a Redis that is away, but not
     /// for ever; `Err`: the nodes were not told of everything.
     pub async fn close(self) -> Result<(), Untold> {
@@ -260,12 +280,16 @@ impl App {
         let Core { engine, clock, hub, registry, nodes, store, authenticator, features, .. } = core;
         let mut cluster = core.cluster;
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
-        let presence = Presence::new(registry, Arc::clone(&store), clock.clone());
+        let sight = Arc::clone(&features) as Arc<dyn Sight>;
+        let presence = Presence::new(registry, Arc::clone(&store), sight, clock.clone());
+        let watches = Arc::clone(&presence);
+        features.people.tell_changes(Box::new(move |user| watches.seen_differently(user)));
         let repair = Arc::new(Repair {
             hub: Arc::clone(&hub),
             log: Arc::clone(&log),
             rights: Arc::clone(&features) as Arc<dyn Rights>,
             authenticator: Arc::clone(&authenticator),
+            people: Arc::clone(&features.people),
             conversations: Arc::clone(&features.conversations),
             clock: clock.clone(),
         });
@@ -298,6 +322,7 @@ impl App {
             routes: vec![
                 edge.routes(),
                 Arc::clone(&features.accounts).routes(),
+                Arc::clone(&features.notifications).routes(),
                 http::commands::routes(dispatch.clone()),
             ],
             authenticator,
@@ -328,6 +353,7 @@ impl App {
         }
         features.support.start().await?;
         tasks.push(tokio::spawn(Arc::clone(&features.support).run()));
+        tasks.push(tokio::spawn(Arc::clone(&features.conversations).run()));
         let serving = Arc::clone(&server);
         tasks.push(tokio::spawn(async move { serving.serve(router).await }));
         let drain_window = Duration::from_millis(settings.drain_window_ms);
@@ -375,6 +401,15 @@ impl App {
         self.cluster.as_ref()
     }
 
+    /// Resolves when what was begun is done: commands, deadlines and what follows from commits.
+    pub async fn settled(&self) {
+        // In this order: each may still begin something of the next.
+        self.dispatch.settled().await;
+        self.features.conversations.settled().await;
+        self.timers.settled().await;
+        self.store.settled().await;
+    }
+
     /// Sends everybody away kindly, finishes what was begun, writes and sends what waits and
     /// closes the store.
     pub async fn drain(self) {
@@ -382,13 +417,8 @@ impl App {
         for task in &self.tasks {
             task.abort();
         }
-        let settled = async {
-            // In this order: each may still begin something of the next.
-            self.dispatch.settled().await;
-            self.timers.settled().await;
-            self.store.settled().await;
-        };
-        if tokio::time::timeout(Duration::from_millis(SETTLE_TIMEOUT_MS), settled).await.is_err() {
+        let limit = Duration::from_millis(SETTLE_TIMEOUT_MS);
+        if tokio::time::timeout(limit, self.settled()).await.is_err() {
             tracing::warn!("something that was begun is left to other nodes, or to the next start");
         }
         // What the engine still carries out is published, so the goodbye comes last.

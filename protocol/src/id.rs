@@ -86,6 +86,12 @@ ids! {
     DeskId
     /// A support request.
     RequestId
+    /// A coach's private note.
+    NoteId
+    /// Something a person is told.
+    NotificationId
+    /// A device that takes pushes.
+    EndpointId
     /// An exchange session, or the open offer that it comes of.
     ExchangeId
 }

@@ -67,6 +67,14 @@ pub const PASSWORD_CHARS_MIN: usize = 10;
 pub const PASSWORD_BYTES_MAX: usize = 256;
 /// Description of a group.
 pub const DESCRIPTION_CHARS_MAX: usize = 2_000;
+/// Notifications that are kept of one person; the oldest go, those that were read first.
+pub const NOTIFICATIONS_MAX: usize = 200;
+/// Devices of one person that take pushes; the next one is `full`.
+pub const ENDPOINTS_MAX: usize = 20;
+/// Address of a device at a push service.
+pub const ENDPOINT_BYTES_MAX: usize = 2_048;
+/// A push comes this long after its cause, if nobody looked.
+pub const PUSH_AFTER_MS: i64 = 5_000;
 /// Text of a post.
 pub const POST_CHARS_MAX: usize = 8_000;
 /// Subject of a support request.
@@ -83,6 +91,16 @@ pub const COACH_CAPACITY_MAX: u32 = 500;
 pub const COACH_DESKS_MAX: usize = 64;
 /// A coach whose last session is gone keeps the people being helped for this long.
 pub const COACH_GRACE_MS: i64 = 60_000;
+/// Words of a coach's expertise.
+pub const COACH_EXPERTISE_MAX: usize = 20;
+/// A coach may accept an offer for this long.
+pub const OFFER_MS: i64 = 30_000;
+/// A hand-over may be accepted for this long.
+pub const TRANSFER_MS: i64 = 60_000;
+/// A request may be opened again for this long after its end.
+pub const REOPEN_MS: i64 = 72 * 60 * 60 * 1_000;
+/// A fee may be paid for this long; then the request is cancelled.
+pub const PAYMENT_MS: i64 = 30 * 60 * 1_000;
 /// Requests waiting or being answered at one desk; the next one is `full`.
 pub const DESK_OPEN_REQUESTS_MAX: usize = 10_000;
 /// Waiting requests, and active ones, that a board shows.
@@ -91,6 +109,28 @@ pub const BOARD_REQUESTS_MAX: usize = 100;
 pub const DESKS_MAX: usize = 64;
 /// Topics of a desk.
 pub const DESK_TOPICS_MAX: usize = 20;
+/// A coach's private note.
+pub const NOTE_CHARS_MAX: usize = 4_000;
+/// Notes of one coach about one member; the next one is `full`.
+pub const NOTES_PER_MEMBER_MAX: usize = 500;
+/// What a rating says in words.
+pub const RATING_CHARS_MAX: usize = 2_000;
+/// The most stars of a rating; the fewest are 1.
+pub const RATING_STARS_MAX: u8 = 5;
+/// A rating may be changed for this long.
+pub const RATING_EDIT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+/// `text` of a search in one's history.
+pub const SEARCH_CHARS_MAX: usize = 200;
+/// Messages that a stranger may send before the other accepts.
+pub const STRANGER_MESSAGES_MAX: u64 = 1;
+/// People one may block.
+pub const BLOCKS_MAX: usize = 1_000;
+/// People one may mute.
+pub const MUTES_MAX: usize = 1_000;
+/// Characters of a search for people, at least.
+pub const SEARCH_CHARS_MIN: usize = 2;
+/// A request to be friends that was declined can come again from the same person after this.
+pub const FRIEND_AGAIN_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// The shortest exchange session.
 pub const EXCHANGE_SHORTEST_MIN: u32 = 15;
 /// The longest exchange session.

@@ -3,9 +3,16 @@
 //! A desk is a queue. A request waits there until a coach claims it; then a conversation opens
 //! whose id was made with the request. Places in the queue are held while people are away.
 
+mod after;
+
+pub use after::{
+    GetHistory, GetNotes, History, Note, NoteResult, Notes, Rate, Rated, Rating, RatingResult,
+    WriteNote,
+};
+
 use crate::id::nullable;
 use crate::people::Person;
-use crate::{ClientId, ConversationId, DeskId, Millis, RequestId};
+use crate::{ClientId, ConversationId, DeskId, Millis, RequestId, UserId};
 use serde::{Deserialize, Serialize};
 
 /// Where a request is in its life.
@@ -55,18 +62,40 @@ pub struct Request {
     pub conversation_id: ConversationId,
     /// When it was asked.
     pub created_at: Millis,
+    /// The coach it is offered to, while it is `offered` or `transferring`. A hand-over to
+    /// whoever is free may have none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered_to: Option<Person>,
+    /// Until when that may be accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered_until: Option<Millis>,
     /// When a coach took it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_at: Option<Millis>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Millis>,
+    /// What it costs if a coach answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fee: Option<Money>,
     /// The coach's connection dropped; back in the queue at the front unless it returns by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_until: Option<Millis>,
-    /// What the coach wrote at the end.
+    /// What the coach wrote at the end; where the request is open again, at the end before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
+    /// What the member thinks of it, in the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rating: Option<Rating>,
+}
+
+/// An amount of money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Money {
+    /// In the currency's minor unit: cents.
+    pub amount: i64,
+    /// ISO 4217, in lower case.
+    pub currency: String,
 }
 
 /// An honest wait: between the 10th and the 90th percentile.
@@ -126,6 +155,29 @@ pub struct DeskResult {
     pub desk: Desk,
 }
 
+/// `desk.update`, for admins. What is absent stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateDesk {
+    /// Which.
+    pub desk_id: DeskId,
+    /// 1–80 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topics: Option<Vec<String>>,
+    /// Takes requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<bool>,
+}
+
+/// `desk.close`, for admins: it takes no new requests, and finishes those it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CloseDesk {
+    /// Which.
+    pub desk_id: DeskId,
+}
+
 /// `desk.board`, for coaches of the desk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GetBoard {
@@ -151,11 +203,11 @@ pub struct BoardCoach {
 pub struct Board {
     /// Counts the desk's changes; `desk.changed` goes on from here.
     pub version: u64,
-    /// In the order of the queue, at most [`crate::limits::BOARD_REQUESTS_MAX`].
+    /// Queued and offered, in the order of the queue, at most [`crate::limits::BOARD_REQUESTS_MAX`].
     pub waiting: Vec<Request>,
     /// How many wait.
     pub waiting_total: u32,
-    /// Being answered, one's own first, at most [`crate::limits::BOARD_REQUESTS_MAX`].
+    /// Active and transferring, one's own first, at most [`crate::limits::BOARD_REQUESTS_MAX`].
     pub active: Vec<Request>,
     /// How many are being answered.
     pub active_total: u32,
@@ -175,6 +227,9 @@ pub struct SetCoach {
     /// Serves these desks; all if never set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desks: Option<Vec<DeskId>>,
+    /// What the coach knows of: words that a request's `expertise` is compared with, at most 20.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expertise: Option<Vec<String>>,
 }
 
 /// The result of `coach.set`.
@@ -187,6 +242,9 @@ pub struct CoachSettings {
     /// Serves these desks; absent: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desks: Option<Vec<DeskId>>,
+    /// What the coach knows of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expertise: Vec<String>,
 }
 
 /// `support.request`. A member has at most one open request; another one is a `conflict` whose
@@ -207,6 +265,12 @@ pub struct Ask {
     /// What the coach should know of, at most 80 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expertise: Option<String>,
+    /// The coach who is offered it first, if available.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_coach_id: Option<UserId>,
+    /// What the member agrees to pay if a coach answers; needed where the desk asks for a fee.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fee: Option<Money>,
 }
 
 /// The result of `support.request`.
@@ -261,6 +325,37 @@ pub struct Claim {
     pub request_id: RequestId,
 }
 
+/// `support.accept`, by the coach to whom a request or a hand-over is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accept {
+    /// Which.
+    pub request_id: RequestId,
+}
+
+/// `support.decline`, by the same: it is not offered to this coach again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decline {
+    /// Which.
+    pub request_id: RequestId,
+}
+
+/// `support.transfer`, by the coach who answers, who keeps answering until somebody accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// Which.
+    pub request_id: RequestId,
+    /// To whom; absent: whoever is free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coach_id: Option<UserId>,
+}
+
+/// `support.reopen`, by the member, within 72 hours after it was closed or abandoned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reopen {
+    /// Which.
+    pub request_id: RequestId,
+}
+
 /// `support.close`, by the coach who answers or the member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Close {
@@ -269,27 +364,6 @@ pub struct Close {
     /// The coach's closing words, at most 4 000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
-}
-
-/// `support.history`: one's own ended requests, as member and as coach, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct GetHistory {
-    /// `next` of the page before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
-    /// 1–100; 50 if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u32>,
-}
-
-/// The result of `support.history`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct History {
-    /// A page.
-    pub items: Vec<Request>,
-    /// `after` of the next page, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
 }
 
 macro_rules! request_events {
@@ -308,14 +382,87 @@ macro_rules! request_events {
 request_events! {
     /// Feed `support.queued`, to the member.
     Queued
+    /// Feed `support.awaiting_payment`, to the member: the fee comes first.
+    AwaitingPayment
+    /// Feed `support.offered`, to the member and the coach: it may be accepted until
+    /// `request.offered_until`.
+    Offered
     /// Feed `support.claimed`, to the member and the coach.
     Claimed
-    /// Feed `support.requeued`, to the member and the coach who dropped: back at the front.
-    Requeued
+    /// Feed `support.transfer_offered`, to the member, the coach who answers and the one it is
+    /// offered to.
+    TransferOffered
+    /// Feed `support.abandoned`, to the member and the coach: the member stayed silent.
+    Abandoned
+    /// Feed `support.expired`, to the member: nobody came in time.
+    Expired
+    /// Feed `support.reopened`, to the member and the coach who had answered.
+    Reopened
     /// Feed `support.closed`, to the member and the coach.
     Closed
     /// Feed `support.cancelled`, to the member.
     Cancelled
+}
+
+/// Why a request is back in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The coach to whom it was offered said no: it is in its old place.
+    Declined,
+    /// That coach did not answer: it is in its old place.
+    TimedOut,
+    /// That coach is not here any more, or takes no offers: it is in its old place.
+    OfferGone,
+    /// The coach who answered is gone: it is at the front.
+    CoachGone,
+    /// The member waited too long for an answer: it is at the front.
+    Unanswered,
+}
+
+/// Feed `support.requeued`, to the member and the coach who had it, or to whom it was offered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requeued {
+    /// The request as it is after this.
+    pub request: Request,
+    /// Where they talk.
+    pub conversation_id: ConversationId,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+}
+
+/// Feed `support.transferred`, to the member and both coaches: `request.coach` answers now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transferred {
+    /// The request as it is after this.
+    pub request: Request,
+    /// Where they talk.
+    pub conversation_id: ConversationId,
+    /// Nobody took it: it stays with the coach who had it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub returned: bool,
+}
+
+/// Feed `support.warned`, to the one who is silent: the member, whose request ends, or the coach,
+/// whose member goes back to the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warned {
+    /// The request as it is after this.
+    pub request: Request,
+    /// Where they talk.
+    pub conversation_id: ConversationId,
+    /// Who is silent.
+    pub user_id: UserId,
+    /// A word until then, and nothing happens.
+    pub until_at: Millis,
+}
+
+/// Feed `support.help`, to somebody whose words sound like an emergency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Help {
+    /// Where help is to be had, in words.
+    pub text: String,
 }
 
 /// Signal `support.position`, to the member.
@@ -355,7 +502,7 @@ pub struct DeskChanged {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeskChange {
-    /// Waiting or active; any other state: it is off the board.
+    /// Queued, offered, active or transferring; any other state: it is off the board.
     Request(Box<Request>),
     /// A coach.
     Coach(BoardCoach),

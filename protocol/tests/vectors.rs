@@ -14,13 +14,14 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-const FEATURES: [&str; 9] = [
+const FEATURES: [&str; 10] = [
     "session",
     "topics",
     "presence",
     "people",
     "conversations",
     "groups",
+    "notifications",
     "support",
     "exchange",
     "errors",

@@ -1,17 +1,20 @@
 //! The features, each given those that it may call.
 
 use super::{Engine, StartError};
-use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords};
+use crate::auth::{AccessTokens, Authenticator, KeyRing, MasterKey, Passwords, Vault};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::dispatch::Features;
 use crate::features::accounts::{self, Accounts};
-use crate::features::conversations::Conversations;
-use crate::features::exchange::{self, Exchange};
+use crate::features::conversations::{self, Conversations};
+use crate::features::exchange::Exchange;
 use crate::features::groups::Groups;
-use crate::features::support::Support;
+use crate::features::notifications::{self, Notifications};
+use crate::features::people::People;
+use crate::features::support::{self, CrisisWords, Support};
 use crate::hub::Hub;
+use crate::mail::{self, Post};
 use crate::presence::Registry;
 use crate::rates::Counter;
 use crate::store::Store;
@@ -36,7 +39,15 @@ impl Ground<'_> {
         let Ground { engine, store, bus, hub, registry, counter, settings, clock } = self;
         let (log, timers) = (&engine.log, &engine.timers);
         let master = MasterKey::open(&settings.master_key_path())?;
+        let post = Post::new(
+            Arc::clone(store),
+            Arc::clone(timers),
+            mail::mailer(settings)?,
+            &master,
+            clock.clone(),
+        );
         let keys = KeyRing::open(Arc::clone(store), &master, clock.clone()).await?;
+        let vault = Vault::new(Arc::clone(store), &master, clock.clone());
         let tokens = Arc::new(AccessTokens::new(keys, clock.clone()));
         let closer = Arc::clone(hub);
         let accounts = Accounts::new(accounts::Parts {
@@ -50,6 +61,25 @@ impl Ground<'_> {
             counter,
         });
         let authenticator = Authenticator::new(tokens, accounts.clone());
+        let people =
+            People::new(Arc::clone(store), Arc::clone(bus), Arc::clone(&accounts), clock.clone());
+        let forgets = Arc::clone(&people);
+        hub.forget_with(Box::new(move |user, other| forgets.forget_here(user, other)));
+        let notifications = Notifications::open(notifications::Parts {
+            store: Arc::clone(store),
+            log: Arc::clone(log),
+            timers: Arc::clone(timers),
+            bus: Arc::clone(bus),
+            hub: Arc::clone(hub),
+            registry: Arc::clone(registry),
+            accounts: Arc::clone(&accounts),
+            people: Arc::clone(&people),
+            post: Arc::clone(&post),
+            master: &master,
+            clock: clock.clone(),
+            settings: settings.into(),
+        })
+        .await?;
         let groups = Groups::new(
             Arc::clone(store),
             Arc::clone(log),
@@ -57,35 +87,48 @@ impl Ground<'_> {
             Arc::clone(&accounts),
             clock.clone(),
         );
-        let conversations = Conversations::new(
-            Arc::clone(store),
-            Arc::clone(log),
-            Arc::clone(bus),
-            Arc::clone(&accounts),
-            clock.clone(),
-        );
-        let support = Support::new(
-            Arc::clone(store),
-            Arc::clone(timers),
-            Arc::clone(bus),
-            Arc::clone(registry),
-            Arc::clone(&conversations),
-            clock.clone(),
-        );
+        let conversations = Conversations::new(conversations::Parts {
+            store: Arc::clone(store),
+            log: Arc::clone(log),
+            bus: Arc::clone(bus),
+            timers: Arc::clone(timers),
+            accounts: Arc::clone(&accounts),
+            people: Arc::clone(&people),
+            strangers_ask: settings.people_stranger_requests && settings.limits,
+            notifications: Arc::clone(&notifications),
+            clock: clock.clone(),
+        });
+        let support = Support::new(support::Ground {
+            store: Arc::clone(store),
+            log: Arc::clone(log),
+            timers: Arc::clone(timers),
+            bus: Arc::clone(bus),
+            registry: Arc::clone(registry),
+            accounts: Arc::clone(&accounts),
+            vault: Arc::clone(&vault),
+            conversations: Arc::clone(&conversations),
+            clock: clock.clone(),
+            crisis: CrisisWords::open(settings.support_crisis_words_file.as_deref())?,
+            limits: settings.into(),
+        });
         let exchange = Exchange::new(
             Arc::clone(store),
             Arc::clone(timers),
             Arc::clone(&accounts),
             Arc::clone(&groups),
             Arc::clone(&conversations),
-            Arc::new(exchange::Nobody),
+            Arc::clone(&people),
             clock.clone(),
         );
         let features = Features {
+            post,
             accounts,
+            people,
+            notifications,
             groups,
             conversations,
             support,
+            vault,
             exchange,
             store: Arc::clone(store),
             log: Arc::clone(log),

@@ -68,7 +68,7 @@ impl MasterKey {
 
     /// Seals things of one purpose.
     pub fn seal(&self, purpose: &str) -> Seal {
-        Seal(XChaCha20Poly1305::new(&self.derive(purpose).into()))
+        Seal::new(&self.derive(purpose))
     }
 }
 
@@ -114,6 +114,11 @@ fn warn_if_others_can_read(path: &Path) {
 pub struct Seal(XChaCha20Poly1305);
 
 impl Seal {
+    /// Seals by a key that is not the master's.
+    pub(super) fn new(key: &[u8; KEY_BYTES]) -> Self {
+        Self(XChaCha20Poly1305::new(key.into()))
+    }
+
     /// Sealed bytes: a random nonce, then the ciphertext.
     pub fn close(&self, belongs_to: &[u8], plain: &[u8]) -> crate::error::Result<Vec<u8>> {
         let nonce: [u8; NONCE_BYTES] = crate::id::random()?;

@@ -10,6 +10,7 @@ mod master_key;
 mod passwords;
 mod refresh;
 mod tokens;
+mod vault;
 
 pub use bearer::bearer_of;
 pub use caller::{AccountFacts, Authenticator, Denied, Facts, Standing};
@@ -19,6 +20,7 @@ pub use master_key::{MasterKey, MasterKeyError, Seal};
 pub use passwords::{HASHES_WAITING_MAX, Passwords};
 pub use refresh::{RefreshSecret, RefreshTokens};
 pub use tokens::{AccessTokens, Bearer, ISSUER, Issued, TOKEN_BYTES_MAX};
+pub use vault::{OwnerKey, Vault};
 
 use protocol::{LoginId, Millis, UserId};
 use std::sync::Arc;

@@ -4,6 +4,18 @@ import { News } from './news.js';
 
 const OPEN = ['awaiting_payment', 'queued', 'offered', 'active', 'transferring'];
 
+/** After these the page shows another state, and says nothing of its own. */
+const OTHER_EVENTS = [
+  'awaiting_payment',
+  'offered',
+  'transfer_offered',
+  'transferred',
+  'warned',
+  'abandoned',
+  'expired',
+  'reopened',
+];
+
 export class Requests {
   #client;
   #me;
@@ -22,7 +34,15 @@ export class Requests {
     this.#client = client;
     this.#me = me;
     client.on('open', () => this.load());
-    for (const what of ['queued', 'claimed', 'requeued', 'closed', 'cancelled']) {
+    for (const what of ['queued', 'claimed', 'closed', 'cancelled']) {
+      client.on(`support.${what}`, ({ data }) => this.#happened(what, data.request));
+    }
+    client.on('support.requeued', ({ data }) => {
+      // An offer that came to nothing: the place is the same, and there is nothing to say.
+      const offer = ['declined', 'timed_out', 'offer_gone'].includes(data.cause);
+      this.#happened(offer ? 'offered' : 'requeued', data.request);
+    });
+    for (const what of OTHER_EVENTS) {
       client.on(`support.${what}`, ({ data }) => this.#happened(what, data.request));
     }
     client.on('support.position', ({ data }) => {

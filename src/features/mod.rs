@@ -3,7 +3,15 @@
 //! may call those before it, and reaches those behind it by an effect.
 
 pub mod accounts;
-pub mod conversations;
-pub mod exchange;
+
+pub mod people;
+
+pub mod notifications;
+
 pub mod groups;
+
+pub mod conversations;
+
 pub mod support;
+
+pub mod exchange;

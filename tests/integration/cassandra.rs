@@ -78,13 +78,14 @@ impl Keyspace {
 /// Keyspaces that the suites share out among tests that run at once.
 const POOL_MAX: usize = 64;
 /// The tables that the suites write to; emptied before each test.
-const USED: [&str; 9] = [
+const USED: [&str; 10] = [
     "test_boxes",
     "test_shelves",
     "test_sparks",
     "test_codes",
     "test_marks",
     "inbox",
+    "mails",
     "timers",
     "timer_marks",
     "topic_log",
@@ -116,6 +117,28 @@ impl Cassandra {
             outcome.unwrap();
         }
         Some(home)
+    }
+
+    /// Empties every table, for a whole server.
+    pub(crate) async fn empty(&self) {
+        let session = session(&self.node).await;
+        for table in Self::tables() {
+            let text = format!("TRUNCATE {}.{table}", self.keyspace);
+            session.query_unpaged(text, &[]).await.unwrap();
+        }
+    }
+
+    /// The tables that features have.
+    pub(crate) fn tables() -> Vec<&'static str> {
+        schema().tables().iter().map(|table| table.name).collect()
+    }
+
+    /// All that is kept in a table, as text: each row as JSON, blobs in hex.
+    pub(crate) async fn dump(&self, table: &str) -> Vec<String> {
+        let text = format!("SELECT JSON * FROM {}.{table}", self.keyspace);
+        let rows = session(&self.node).await.query_unpaged(text, &[]).await.unwrap();
+        let rows = rows.into_rows_result().unwrap();
+        rows.rows::<(String,)>().unwrap().map(|row| row.unwrap().0).collect()
     }
 
     /// One that nobody uses now.

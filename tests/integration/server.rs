@@ -15,14 +15,16 @@ use protocol::{
     Topic, UserId,
 };
 use sanctuary::app::{App, Core, Engine, Network, Nodes};
-use sanctuary::auth::{Caller, Role, Roles};
+use sanctuary::auth::{Caller, Role, Roles, Vault};
 use sanctuary::bus::RedisBus;
 use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
 use sanctuary::engine::Faults;
+use sanctuary::engine::cql::Cql;
 use sanctuary::engine::schema::Schema;
 use sanctuary::engine::sqlite::{Options, Sqlite};
 use sanctuary::features::accounts::{Accounts, NewPeople};
+use sanctuary::features::support::Support;
 use sanctuary::http::Metrics;
 use sanctuary::redis::Tempo;
 use sanctuary::ws::EdgeConfig;
@@ -31,6 +33,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tempfile::{TempDir, tempdir};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -50,6 +53,50 @@ pub(crate) struct TestServer {
     pub(crate) faults: Arc<Faults>,
     pub(crate) address: SocketAddr,
     pub(crate) accounts: Arc<Accounts>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) support: Arc<Support>,
+}
+
+/// Where whole servers keep their things: for suites that hold on every engine.
+pub(crate) struct Site {
+    folder: TempDir,
+    cassandra: Option<Cassandra>,
+}
+
+impl Site {
+    /// One for each engine there is.
+    pub(crate) async fn all() -> Vec<Self> {
+        let site = |cassandra| Self { folder: tempdir().unwrap(), cassandra };
+        let mut sites = vec![site(None)];
+        if let Some(cassandra) = Cassandra::new().await {
+            cassandra.empty().await;
+            sites.push(site(Some(cassandra)));
+        }
+        sites
+    }
+
+    /// What is in the data folder of a node.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn cassandra(&self) -> Option<&Cassandra> {
+        self.cassandra.as_ref()
+    }
+
+    /// One node more.
+    pub(crate) async fn open(&self, clock: &Clock) -> TestServer {
+        let Some(home) = &self.cassandra else {
+            return TestServer::open_at(self.folder(), clock.clone()).await;
+        };
+        let (cql, faults) = home.connect(clock).await.unwrap();
+        let Network { bus, from_bus, cluster } = Network::local();
+        assert!(cluster.is_none());
+        let engine = Engine::cql(cql, &bus);
+        let settings = TestServer::settings(self.folder());
+        let core = Core::over(engine, bus, from_bus, &settings, clock.clone()).await.unwrap();
+        TestServer::listen(core, &settings, clock.clone(), faults).await
+    }
 }
 
 /// Somebody with an account.
@@ -113,6 +160,8 @@ impl TestServer {
         nodes: Option<Nodes>,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
+        let mut settings = Self::settings(folder);
+        change(&mut settings);
         let faults = Arc::new(Faults::default());
         let engine = Sqlite::open_with(Options {
             folder: folder.to_owned(),
@@ -121,41 +170,53 @@ impl TestServer {
             faults: Arc::clone(&faults),
         });
         let engine = Engine::embedded(engine.unwrap(), &network.bus);
-        Self::open_over(engine, faults, folder, clock, network, nodes, change).await
+        Self::over(engine, faults, clock, network, nodes, settings).await
     }
 
-    /// A node on the real Cassandra, with the master key in a folder.
-    pub(crate) async fn open_on_cassandra(home: &Cassandra, folder: &Path, clock: Clock) -> Self {
-        let (cql, faults) = home.connect(&clock).await.unwrap();
+    /// A node on a keyspace.
+    pub(crate) async fn on_cql(folder: &Path, clock: Clock, node: &str, keyspace: &str) -> Self {
+        let faults = Arc::new(Faults::default());
+        let cql = Cql::open(sanctuary::engine::cql::Options {
+            clock: clock.clone(),
+            faults: Arc::clone(&faults),
+            ..crate::cassandra::options(node, keyspace, Schema::embedded().clone().unwrap())
+        });
         let network = Network::local();
-        let engine = Engine::cql(cql, &network.bus);
-        Self::open_over(engine, faults, folder, clock, network, None, |_| {}).await
+        let engine = Engine::cql(cql.await.unwrap(), &network.bus);
+        let settings = Self::settings(folder);
+        Self::over(engine, faults, clock, network, None, settings).await
     }
 
-    async fn open_over(
+    async fn over(
         engine: Engine,
         faults: Arc<Faults>,
-        folder: &Path,
         clock: Clock,
         network: Network,
         nodes: Option<Nodes>,
-        change: impl FnOnce(&mut Settings),
+        settings: Settings,
     ) -> Self {
+        let Network { bus, from_bus, cluster } = network;
+        let core =
+            Core::among(engine, bus, from_bus, nodes, &settings, clock.clone()).await.unwrap();
+        Self::listen(core.with_cluster(cluster), &settings, clock, faults).await
+    }
+
+    fn settings(folder: &Path) -> Settings {
         let mut settings = Settings::defaults().unwrap();
         settings.limits = false;
         settings.data = folder.to_owned();
         settings.listen = "127.0.0.1:0".parse().unwrap();
         settings.drain_window_ms = 0;
-        change(&mut settings);
-        let Network { bus, from_bus, cluster } = network;
-        let core =
-            Core::among(engine, bus, from_bus, nodes, &settings, clock.clone()).await.unwrap();
-        let core = core.with_cluster(cluster);
-        let accounts = Arc::clone(core.accounts());
+        settings
+    }
+
+    async fn listen(core: Core, settings: &Settings, clock: Clock, faults: Arc<Faults>) -> Self {
+        let (accounts, vault) = (Arc::clone(core.accounts()), Arc::clone(core.vault()));
+        let support = Arc::clone(core.support());
         let metrics = Metrics::detached();
-        let app = App::listen(core, &settings, metrics, EdgeConfig::default()).await.unwrap();
+        let app = App::listen(core, settings, metrics, EdgeConfig::default()).await.unwrap();
         let address = app.address();
-        Self { app, clock, faults, address, accounts }
+        Self { app, clock, faults, address, accounts, vault, support }
     }
 
     pub(crate) async fn people(&self, prefix: &str, count: u32, role: Option<Role>) -> Vec<Person> {

@@ -7,6 +7,8 @@ use protocol::limits::{
 };
 use protocol::{LoginId, Millis};
 
+pub(crate) mod ratings;
+
 /// Logins of one person; the next one ends the one that was used longest ago.
 pub const LOGINS_MAX: usize = 20;
 /// A refresh token that was used gives the same answer again for this long.

@@ -1,5 +1,7 @@
 //! Rows of `schema/accounts.cql`; with `auth/keys.rs` the only file that names its tables.
 
+pub(super) mod ratings;
+
 use super::model::{Family, Seat, Status};
 use crate::auth::Roles;
 use crate::error::{Result, internal};

@@ -5,18 +5,26 @@
 //! change their members through [`Conversations::ensure`] and its neighbours, which may be
 //! called again for the same cause.
 
+mod away;
 mod commands;
 mod model;
+mod requests;
 mod rows;
 mod view;
+
+pub use away::UNREAD_TIMER;
 
 use crate::bus::{Bus, Channel, Class, Notice};
 use crate::clock::Clock;
 use crate::error::{Result, not_found};
 use crate::features::accounts::Accounts;
+use crate::features::notifications::Notifications;
+use crate::features::people::{Act, Memory, People};
 use crate::log::{self, Append, Appended, Entry, Gate, Head, Key, Log, OwnedHead, Span, Stamped};
 use crate::rights::Visible;
 use crate::store::{OutKey, Store};
+use crate::timers::Timers;
+use away::Away;
 use model::{Action, Refusal, Standing, State, Written};
 use protocol::conversations::{ConversationJoined, Kind};
 use protocol::{
@@ -24,15 +32,39 @@ use protocol::{
     UserId,
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
 /// Tries of a change whose target moved while it was read.
 const CHANGE_TRIES_MAX: u32 = 8;
 /// Events that a count of unread messages reads at a time.
 const COUNT_PAGE_EVENTS: u32 = 500;
+/// Newest events in which a last message is looked for.
+const LAST_WORD_EVENTS: u32 = 100;
 /// Bytes that it reads at a time.
 const COUNT_PAGE_BYTES: usize = 1024 * 1024;
+
+/// What conversations are made of.
+pub struct Parts {
+    /// Inboxes and marks.
+    pub store: Arc<Store>,
+    /// What was said.
+    pub log: Arc<dyn Log>,
+    /// Live signals.
+    pub bus: Arc<dyn Bus>,
+    /// Deadlines of those who are away.
+    pub timers: Arc<dyn Timers>,
+    /// Names.
+    pub accounts: Arc<Accounts>,
+    /// Who may write to whom.
+    pub people: Arc<People>,
+    /// The first message of a stranger waits as a request.
+    pub strangers_ask: bool,
+    /// Tells those who are away.
+    pub notifications: Arc<Notifications>,
+    /// The time.
+    pub clock: Clock,
+}
 
 /// See the module.
 pub struct Conversations {
@@ -40,6 +72,11 @@ pub struct Conversations {
     log: Arc<dyn Log>,
     bus: Arc<dyn Bus>,
     accounts: Arc<Accounts>,
+    people: Arc<People>,
+    /// The first message of a stranger waits as a request.
+    strangers_ask: bool,
+    talks: Memory<ConversationId, requests::Talk>,
+    away: Away,
     clock: Clock,
 }
 
@@ -60,6 +97,10 @@ pub(crate) struct Ensure {
 struct Rule {
     conversation: ConversationId,
     action: Action,
+    /// Why the sender may not write, if it is not a retry of what was written before.
+    barred: Option<Error>,
+    /// Who hears of it, for the one who appends.
+    audience: Arc<OnceLock<Vec<UserId>>>,
 }
 
 fn state_at(head: Head<'_>) -> std::result::Result<Option<State>, Error> {
@@ -73,9 +114,13 @@ fn state_at(head: Head<'_>) -> std::result::Result<Option<State>, Error> {
 
 impl Gate for Rule {
     fn stamp(&self, head: Head<'_>, now: Millis) -> std::result::Result<Stamped, Error> {
-        let Written { event, state, redact, audience } =
+        let Written { event, state, redact, audience, inboxes } =
             model::decide(state_at(head)?, head.seq, now, &self.action)?;
-        let maxima = audience
+        if let Some(barred) = &self.barred {
+            return Err(barred.clone());
+        }
+        let _ = self.audience.set(inboxes.clone());
+        let maxima = inboxes
             .iter()
             .map(|&user| rows::activity(user, self.conversation, head.seq + 1, now))
             .collect();
@@ -90,28 +135,35 @@ impl Gate for Rule {
 
     fn audience(&self, head: Head<'_>, seq: Seq) -> Vec<Channel> {
         let Ok(Some(state)) = state_at(head) else { return Vec::new() };
-        let hears = |member: &&model::Member| member.until.is_none_or(|until| seq <= until);
+        let hears = |member: &&model::Member| {
+            state.hears(member.user_id) && state.until(member).is_none_or(|until| seq <= until)
+        };
         state.members.iter().filter(hears).map(|member| Channel::User(member.user_id)).collect()
     }
 }
 
 impl Conversations {
-    /// Over the store, the log and the bus; names come from `accounts`.
-    pub fn new(
-        store: Arc<Store>,
-        log: Arc<dyn Log>,
-        bus: Arc<dyn Bus>,
-        accounts: Arc<Accounts>,
-        clock: Clock,
-    ) -> Arc<Self> {
-        Arc::new(Self { store, log, bus, accounts, clock })
+    /// From their parts.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            store: parts.store,
+            log: parts.log,
+            bus: parts.bus,
+            accounts: parts.accounts,
+            people: parts.people,
+            strangers_ask: parts.strangers_ask,
+            talks: Memory::lasting(requests::TALK_AGE_MAX_MS),
+            away: Away::new(parts.notifications, parts.timers),
+            clock: parts.clock,
+        })
     }
 
     /// The part of a conversation that a person may read.
     pub async fn visible(&self, user: UserId, id: ConversationId) -> Result<Option<Visible>> {
         let state = self.head(id).await?.1;
-        let member = state.as_ref().and_then(|state| state.member(user));
-        Ok(member.map(|member| Visible { from: 1, until: member.until }))
+        let Some(state) = state else { return Ok(None) };
+        let member = state.member(user);
+        Ok(member.map(|member| Visible { from: 1, until: state.until(member) }))
     }
 
     /// A person's conversations in which something may have happened since then.
@@ -137,11 +189,13 @@ impl Conversations {
             kind: wanted.kind,
             subject_id: Some(wanted.subject_id),
             members: vec![wanted.member, wanted.helper],
+            stranger: None,
         };
         let opened = self.append(id, Some(Key::of_cause("opened", &[])), None, open).await?;
         if let Some(text) = &wanted.first_words {
             let words = Action::Send {
                 sender: wanted.member,
+                known: true,
                 message_id: crate::id::derived("first-words", &[id.as_bytes()]),
                 client_id: crate::id::derived::<ClientId>("first-words", &[id.as_bytes()]),
                 text: text.clone(),
@@ -179,6 +233,30 @@ impl Conversations {
         already_is_fine(self.append(id, Some(key), None, Action::Close).await)
     }
 
+    /// Opens a conversation again, for another feature.
+    pub(crate) async fn reopen(&self, cause: &OutKey, id: ConversationId) -> Result<()> {
+        let key = Key::of_cause("reopened", &[&cause.log_key().0]);
+        already_is_fine(self.append(id, Some(key), None, Action::Reopen).await)
+    }
+
+    /// Who wrote the last message among the newest events, and when; and whether somebody else
+    /// than `member` wrote one of them.
+    pub(crate) async fn last_word(
+        &self,
+        id: ConversationId,
+        member: UserId,
+    ) -> Result<(Option<(UserId, Millis)>, bool)> {
+        let topic = Topic::Conversation(id);
+        let page = self.log.read(topic, Span::Newest, LAST_WORD_EVENTS, COUNT_PAGE_BYTES).await?;
+        let messages = page.entries.iter().rev();
+        let mut messages = messages
+            .filter(|entry| log::is_named(&entry.body, "message.created"))
+            .filter_map(|entry| Some((entry.sender?, entry.at)));
+        let last = messages.next();
+        let others = last.into_iter().chain(messages).any(|(sender, _)| sender != member);
+        Ok((last, others))
+    }
+
     async fn tell_joined(
         &self,
         user: UserId,
@@ -199,8 +277,35 @@ impl Conversations {
         sender: Option<UserId>,
         action: Action,
     ) -> impl Future<Output = Result<Appended>> + Send {
-        let gate = Box::new(Rule { conversation: id, action });
-        self.log.append(Append { topic: Topic::Conversation(id), key, sender, gate })
+        self.append_unless(id, key, sender, action, None)
+    }
+
+    /// The same, unless the sender is barred; a retry of what was written before is answered.
+    fn append_unless(
+        &self,
+        id: ConversationId,
+        key: Option<Key>,
+        sender: Option<UserId>,
+        action: Action,
+        barred: Option<Error>,
+    ) -> impl Future<Output = Result<Appended>> + Send {
+        let audience = Arc::new(OnceLock::new());
+        let message_of = match &action {
+            Action::Send { sender, .. } => Some(*sender),
+            _ => None,
+        };
+        let heard = Arc::clone(&audience);
+        let gate = Box::new(Rule { conversation: id, action, barred, audience: heard });
+        let appending =
+            self.log.append(Append { topic: Topic::Conversation(id), key, sender, gate });
+        async move {
+            let appended = appending.await?;
+            // Not of a retry whose first try told them.
+            if let (Some(sender), Some(members)) = (message_of, audience.get()) {
+                self.away.written(id, sender, members);
+            }
+            Ok(appended)
+        }
     }
 
     async fn head(&self, id: ConversationId) -> Result<(OwnedHead, Option<State>)> {
@@ -291,21 +396,36 @@ impl Conversations {
         Ok(count)
     }
 
-    /// Tells the others in a conversation something that is true just now.
-    fn tell_others(
+    /// Tells the others in a conversation something of somebody that is true just now: those who
+    /// may know it. Nobody, before a stranger's wish is answered.
+    async fn tell_others(
         &self,
         id: ConversationId,
         state: &State,
         user: UserId,
-        class: Class,
-        signal: impl Into<Signal>,
-    ) {
+        act: Act,
+        signal: impl Into<Signal> + Send,
+    ) -> Result<()> {
+        if state.asked.is_some() || state.paused {
+            return Ok(());
+        }
+        let class = if act == Act::Typing { Class::Signal } else { Class::Coalescing };
+        let mut audience = Vec::new();
+        for other in state.present().filter(|&other| other != user) {
+            if self.people.may(other, act, user).await? {
+                audience.push(Channel::User(other));
+            }
+        }
+        if audience.is_empty() {
+            return Ok(());
+        }
         self.bus.notify(Notice {
-            audience: state.present().filter(|&other| other != user).map(Channel::User).collect(),
+            audience,
             except: Some(user),
             class,
             push: Push::signal(Some(Topic::Conversation(id)), signal),
         });
+        Ok(())
     }
 
     /// The only conversation of two people has an id that follows from them.

@@ -55,7 +55,7 @@ impl Exchange {
                 continue;
             };
             let author = offer.requester.id;
-            if author == caller.user_id || !self.blocks.blocked(caller.user_id, author).await? {
+            if author == caller.user_id || !self.people.has_blocked(caller.user_id, author).await? {
                 items.push(view::offer(&offer));
             }
         }

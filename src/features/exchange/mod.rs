@@ -27,30 +27,15 @@ use crate::error::{Result, forbidden, not_found};
 use crate::features::accounts::Accounts;
 use crate::features::conversations::Conversations;
 use crate::features::groups::Groups;
+use crate::features::people::People;
 use crate::store::Store;
 use crate::timers::Timers;
 use crate::words::exchange as words;
-use futures_util::future::BoxFuture;
 use protocol::{Error, ErrorCode, GroupId, UserId};
 use std::sync::Arc;
 
 /// The kind of the timer that ends what waits. Subject: the session's id.
 pub(crate) const DEADLINE_TIMER: &str = "exchange_deadline";
-
-/// Whether two people may have to do with one another.
-pub trait Blocks: Send + Sync {
-    /// Whether one of the two blocked the other.
-    fn blocked(&self, one: UserId, other: UserId) -> BoxFuture<'_, Result<bool>>;
-}
-
-/// Nobody is blocked.
-pub struct Nobody;
-
-impl Blocks for Nobody {
-    fn blocked(&self, _: UserId, _: UserId) -> BoxFuture<'_, Result<bool>> {
-        Box::pin(std::future::ready(Ok(false)))
-    }
-}
 
 /// See the module.
 pub struct Exchange {
@@ -59,7 +44,7 @@ pub struct Exchange {
     accounts: Arc<Accounts>,
     groups: Arc<Groups>,
     conversations: Arc<Conversations>,
-    blocks: Arc<dyn Blocks>,
+    people: Arc<People>,
     clock: Clock,
 }
 
@@ -71,10 +56,10 @@ impl Exchange {
         accounts: Arc<Accounts>,
         groups: Arc<Groups>,
         conversations: Arc<Conversations>,
-        blocks: Arc<dyn Blocks>,
+        people: Arc<People>,
         clock: Clock,
     ) -> Arc<Self> {
-        Arc::new(Self { store, timers, accounts, groups, conversations, blocks, clock })
+        Arc::new(Self { store, timers, accounts, groups, conversations, people, clock })
     }
 
     /// A trainee who is in this training group. Who is not in it does not learn that it is there.
@@ -101,7 +86,7 @@ impl Exchange {
     }
 
     async fn not_blocked(&self, caller: &Caller, other: UserId) -> Result<()> {
-        if self.blocks.blocked(caller.user_id, other).await? {
+        if self.people.has_blocked(caller.user_id, other).await? {
             return Err(Error::new(ErrorCode::Blocked, words::BLOCKED));
         }
         Ok(())

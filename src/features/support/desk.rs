@@ -1,29 +1,29 @@
 //! One desk on this node: its partition cached, decisions in the order they come, several in a
 //! commit. Another node may decide as well: the version tells, and everything is decided again.
 
-use super::effects::{ENDED, Ended, HUSH, LEAVE, Leave, TALK};
-use super::model::{Coach, Desk, Happening, Input, Request};
+mod change;
+mod tell;
+mod timers;
+mod view;
+
+pub(crate) use timers::{DESK_TIMER, GRACE_TIMER};
+pub(super) use view::{Found, board, ended, found, in_list};
+
+use super::model::{Desk, Input, Rules};
 use super::rows;
-use crate::bus::{Bus, Channel, Class, Notice};
+use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::error::{Result, busy, internal, not_found, unavailable};
-use crate::features::conversations::{Conversations, Ensure};
-use crate::store::{
-    COMMIT_TRIES_MAX, Change, CommitError, Following, Snapshot, Store, Version, on_a_lane,
-};
-use crate::timers::{Timer, Timers};
+use crate::presence::{Registry, Sessions};
+use crate::store::{COMMIT_TRIES_MAX, CommitError, Following, Snapshot, Store, Version, on_a_lane};
+use crate::timers::Timers;
+use change::Marks;
 use futures_util::future::try_join_all;
-use protocol::conversations::Kind;
-use protocol::limits::BOARD_REQUESTS_MAX;
-use protocol::support::{
-    self, Board, BoardCoach, Cancelled, Claimed, Closed, CoachAway, DeskChange, DeskChanged,
-    Position, Queued, Requeued,
-};
-use protocol::{DeskId, ErrorCode, Millis, Push, RequestId, Signal, Topic, UserId};
+use protocol::{DeskId, ErrorCode, Millis, RequestId, UserId};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 /// Decisions that wait for a desk; one more is `busy`.
 const QUEUE_INPUTS_MAX: usize = 4 * 1024;
@@ -33,9 +33,8 @@ const COMMIT_INPUTS_MAX: usize = 64;
 const CACHE_TRUSTED_MS: Millis = 1_000;
 /// Those who wait hear of their position at most this often.
 const POSITION_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The kind of the timer that ends a coach's grace. Subject: desk id, coach id.
-pub(crate) const GRACE_TIMER: &str = "coach_grace";
+/// People that one question to the registry is about.
+const LOOK_USERS_MAX: usize = 256;
 
 /// The way to a desk: one for people, and one for effects and looks, which never wait for what
 /// follows from people's decisions.
@@ -54,22 +53,12 @@ struct Reply {
     is_effect: bool,
 }
 
+/// What is made of a desk as it is. Runs in the desk's task, so that nothing is copied.
+type Looking = Box<dyn FnOnce(Result<(&Desk, Version)>) + Send>;
+
 enum Job {
     Apply(Box<Input>, Reply),
-    Look(oneshot::Sender<Result<Look>>),
-}
-
-/// A request as it is after a decision.
-#[derive(Debug, Clone)]
-pub(super) struct Found {
-    pub(super) request: support::Request,
-    pub(super) position: Option<u32>,
-}
-
-/// A desk as it is.
-pub(super) struct Look {
-    pub(super) desk: Arc<Desk>,
-    pub(super) version: Version,
+    Look(Looking),
 }
 
 /// What a desk needs of the rest.
@@ -78,11 +67,15 @@ pub(super) struct Parts {
     pub(super) store: Arc<Store>,
     pub(super) timers: Arc<dyn Timers>,
     pub(super) bus: Arc<dyn Bus>,
+    pub(super) registry: Arc<dyn Registry>,
     pub(super) clock: Clock,
+    pub(super) rules: Rules,
+    /// Somebody whose presence is not known could be offered something.
+    pub(super) unknown: Arc<Notify>,
 }
 
 struct Cached {
-    desk: Arc<Desk>,
+    desk: Desk,
     /// The partition's version and outbox; the rows are in `desk`.
     snapshot: Snapshot,
     read_at: Millis,
@@ -94,6 +87,9 @@ struct Actor {
     cached: Option<Cached>,
     told: HashMap<RequestId, u32>,
     moved: bool,
+    /// Coaches who were here when somebody last looked.
+    here: BTreeSet<UserId>,
+    armed: timers::Armed,
     /// Resolves when what followed from the last decisions of people was carried out. Until then
     /// the next ones gather, so that they share a commit: what follows from commits is carried
     /// out one commit after the other.
@@ -106,7 +102,16 @@ impl DeskHandle {
         let (people, from_people) = mpsc::channel(QUEUE_INPUTS_MAX);
         let (urgent, from_urgent) = mpsc::channel(QUEUE_INPUTS_MAX);
         let told = HashMap::new();
-        let actor = Actor { id, parts, cached: None, told, moved: false, following: None };
+        let actor = Actor {
+            id,
+            parts,
+            cached: None,
+            told,
+            moved: false,
+            here: BTreeSet::new(),
+            armed: timers::Armed::default(),
+            following: None,
+        };
         tokio::spawn(actor.run(from_people, from_urgent));
         Self { people, urgent }
     }
@@ -120,10 +125,16 @@ impl DeskHandle {
         ask(way, Job::Apply(Box::new(input), Reply { to, is_effect }), answer).await
     }
 
-    /// The desk as it is.
-    pub(super) async fn look(&self) -> Result<Look> {
+    /// What `see` makes of the desk as it is, and of its version.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        see: impl FnOnce(&Desk, Version) -> T + Send + 'static,
+    ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
-        ask(&self.urgent, Job::Look(reply), answer).await
+        let looking = move |found: Result<(&Desk, Version)>| {
+            let _ = reply.send(found.map(|(desk, version)| see(desk, version)));
+        };
+        ask(&self.urgent, Job::Look(Box::new(looking)), answer).await
     }
 }
 
@@ -144,6 +155,7 @@ impl Actor {
             let (first, more) = tokio::select! {
                 biased;
                 _ = positions.tick(), if self.moved => {
+                    self.look_who_is_here().await;
                     self.tell_positions();
                     continue;
                 }
@@ -171,19 +183,16 @@ impl Actor {
         for job in jobs {
             match job {
                 Job::Apply(input, reply) => inputs.push((*input, reply)),
-                Job::Look(reply) => looks.push(reply),
+                Job::Look(looking) => looks.push(looking),
             }
         }
         if !inputs.is_empty() {
             self.decide(inputs).await;
         }
-        for reply in looks {
+        for looking in looks {
             let trusted_from = self.parts.clock.now() - CACHE_TRUSTED_MS;
-            let look = self.current(trusted_from).await.map(|cached| Look {
-                desk: Arc::clone(&cached.desk),
-                version: cached.snapshot.version,
-            });
-            let _ = reply.send(look);
+            let current = self.current(trusted_from).await;
+            looking(current.map(|cached| (&cached.desk, cached.snapshot.version)));
         }
     }
 
@@ -195,9 +204,11 @@ impl Actor {
         } else {
             let read_at = self.parts.clock.now();
             let mut snapshot = self.parts.store.load(rows::desk_partition(self.id)).await?;
-            let desk = rows::desk(self.id, &snapshot)?.ok_or_else(|| not_found("desk"))?;
+            let desk = rows::desk(self.id, &snapshot, self.parts.rules)?;
+            let mut desk = desk.ok_or_else(|| not_found("desk"))?;
+            desk.here.clone_from(&self.here);
             snapshot.rows = Vec::new();
-            Cached { desk: Arc::new(desk), snapshot, read_at }
+            Cached { desk, snapshot, read_at }
         };
         Ok(self.cached.insert(cached))
     }
@@ -268,8 +279,9 @@ impl Actor {
         });
     }
 
-    /// Decides all inputs on the desk as it is, and commits once. The cache is put back only
-    /// when the store and it are known to agree.
+    /// Decides all inputs on the desk as it is, offers what can be offered, and commits once. It
+    /// is decided in place, so nothing is copied; the cache is put back only when the store and
+    /// it are known to agree.
     async fn attempt(
         &mut self,
         inputs: &[Input],
@@ -279,46 +291,90 @@ impl Actor {
         self.current(Millis::MIN).await?;
         let wanted = self.wanted(inputs).await?;
         let Some(mut cached) = self.cached.take() else { return Err(unavailable().into()) };
-        let before = Arc::clone(&cached.desk);
-        let mut desk = Desk::clone(&before);
+        let desk = &mut cached.desk;
+        let marks = Marks::of(desk);
         let mut happened = Vec::new();
         let mut answers = Vec::with_capacity(inputs.len());
         for (input, wanted) in inputs.iter().zip(wanted) {
-            if !wanted {
-                answers.push(Ok(found(&desk, input)));
-                continue;
-            }
-            answers.push(match desk.apply(input, now) {
+            let outcome = if wanted { desk.apply(input, now) } else { Ok(Vec::new()) };
+            answers.push(match outcome {
                 Ok(happenings) => {
                     happened.extend(happenings);
-                    Ok(found(&desk, input))
+                    Ok(input.request().and_then(|id| found(desk, id)))
                 }
                 Err(refusal) => Err(refusal.into()),
             });
         }
         // Without a commit no version tells whether the desk was the newest. It is read again,
         // unless it was just now and nobody could be told better.
-        if happened.is_empty() && may_be_old {
-            let recent = cached.read_at >= now - CACHE_TRUSTED_MS;
-            if !recent || !answers.iter().all(holds_a_moment) {
-                return Err(CommitError::Conflict);
-            }
+        let newest = !may_be_old || cached.read_at >= now - CACHE_TRUSTED_MS;
+        let hold = || inputs.iter().zip(&answers).all(|(input, it)| holds_a_moment(input, it));
+        if happened.is_empty() && may_be_old && !(newest && hold()) {
+            return Err(CommitError::Conflict);
+        }
+        let here = self.free_and_here(&mut cached.desk).await;
+        happened.extend(cached.desk.offer(&here, now));
+        // Deadlines are set before the commit that needs them.
+        let due = self.armed.wanted(self.id, &cached.desk, &happened, now);
+        if !due.is_empty() {
+            self.parts.timers.set(due).await?;
         }
         let mut following = None;
         if !happened.is_empty() {
-            let timers = timers(self.id, &happened);
-            if !timers.is_empty() {
-                self.parts.timers.set(timers).await?;
-            }
-            let change = change(&before, &desk, &happened);
+            let change = change::of(&cached.desk, &happened, &marks);
             following = Some(self.parts.store.commit(&mut cached.snapshot, change).await?);
-            cached.desk = Arc::new(desk);
             cached.read_at = now;
             self.moved = true;
-            self.tell(&before, &cached, &happened);
+            self.tell(&cached, &happened);
         }
         self.cached = Some(cached);
         Ok((answers, following))
+    }
+
+    /// Those who could be offered something and are here. What is not known is asked again: an
+    /// offer to somebody who is gone would cost the member half a minute.
+    async fn free_and_here(&mut self, desk: &mut Desk) -> BTreeSet<UserId> {
+        let free = desk.candidates();
+        let mut here = BTreeSet::new();
+        for users in free.chunks(LOOK_USERS_MAX) {
+            let known = self.parts.registry.look(users).await;
+            for (user, known) in users.iter().zip(known) {
+                match known.sessions {
+                    Sessions::Open => {
+                        here.insert(*user);
+                        self.here.insert(*user);
+                    }
+                    Sessions::None => {
+                        self.here.remove(user);
+                    }
+                    Sessions::Unknown => self.parts.unknown.notify_one(),
+                }
+            }
+        }
+        if !free.is_empty() {
+            desk.here.clone_from(&self.here);
+        }
+        here
+    }
+
+    /// Of all coaches, for honest waits. What is not known stays as it was.
+    async fn look_who_is_here(&mut self) {
+        let Some(cached) = &self.cached else { return };
+        let serving = cached.desk.coaches.values().filter(|coach| coach.choices.serves);
+        let serving: Vec<UserId> = serving.map(|coach| coach.person.id).collect();
+        for users in serving.chunks(LOOK_USERS_MAX) {
+            let known = self.parts.registry.look(users).await;
+            for (user, known) in users.iter().zip(known) {
+                match known.sessions {
+                    Sessions::Open => self.here.insert(*user),
+                    Sessions::None => self.here.remove(user),
+                    Sessions::Unknown => false,
+                };
+            }
+        }
+        if let Some(cached) = &mut self.cached {
+            cached.desk.here.clone_from(&self.here);
+        }
     }
 
     /// Which inputs still hold: a request that is to be queued may have ended meanwhile, carried
@@ -329,84 +385,23 @@ impl Actor {
             let Input::Enqueue(new) = input else { return Ok(true) };
             let partition = rows::member_partition(new.member.id);
             let open = rows::open(&self.parts.store.load(partition).await?)?;
-            Ok(open.is_some_and(|open| open.request_id == new.id))
+            Ok(open.is_some_and(|open| {
+                open.request_id == new.id && open.reopened_at == new.reopened_at
+            }))
         });
         try_join_all(wanted).await
-    }
-
-    /// Signals after a commit: the board, and members whose coach dropped or came back.
-    fn tell(&self, before: &Desk, cached: &Cached, happened: &[Happening]) {
-        let mut changes = Vec::new();
-        for happening in happened {
-            match happening {
-                Happening::Queued(request)
-                | Happening::Claimed(request)
-                | Happening::Requeued { request, .. }
-                | Happening::Closed(request)
-                | Happening::Cancelled(request) => {
-                    changes.push(DeskChange::Request(Box::new(wire(&cached.desk, request))));
-                }
-                Happening::CoachChanged(coach) => {
-                    let coach = cached.desk.coaches.get(coach);
-                    changes.extend(
-                        coach.map(|coach| DeskChange::Coach(on_board(&cached.desk, coach))),
-                    );
-                }
-                Happening::Forgotten(_) => {}
-                Happening::CoachAway { requests, until, .. } => {
-                    self.tell_away(requests, Some(*until));
-                }
-                Happening::CoachReturned { requests, .. } => self.tell_away(requests, None),
-            }
-        }
-        // Also without changes: a version without a signal would look like a loss.
-        let changed = DeskChanged { version: cached.snapshot.version, changes };
-        self.parts.bus.notify(Notice {
-            audience: vec![Channel::Desk(before.id)],
-            except: None,
-            class: Class::Signal,
-            push: Push::signal(Some(Topic::Desk(before.id)), changed),
-        });
-    }
-
-    fn tell_away(&self, requests: &[Request], grace_until: Option<Millis>) {
-        for request in requests {
-            let away = CoachAway { request_id: request.id, grace_until };
-            self.tell_member(request.member.id, away);
-        }
-    }
-
-    fn tell_member(&self, member: UserId, signal: impl Into<Signal>) {
-        self.parts.bus.notify(Notice {
-            audience: vec![Channel::User(member)],
-            except: None,
-            class: Class::Coalescing,
-            push: Push::signal(Some(Topic::User(member)), signal),
-        });
-    }
-
-    fn tell_positions(&mut self) {
-        self.moved = false;
-        let Some(cached) = &self.cached else { return };
-        let mut now = HashMap::new();
-        for (index, request) in cached.desk.queue().into_iter().enumerate() {
-            let position = u32::try_from(index + 1).unwrap_or(u32::MAX);
-            now.insert(request.id, position);
-            if self.told.get(&request.id) != Some(&position) {
-                let signal = Position { request_id: request.id, position, wait: None };
-                self.tell_member(request.member.id, signal);
-            }
-        }
-        self.told = now;
     }
 }
 
 /// Whether an answer is as good on a desk that is a moment old: the request was there, or had an
-/// owner. That something is not there, or does not fit, may be news to this node only.
-fn holds_a_moment(answer: &Answer) -> bool {
+/// owner. That something is not there, or does not fit, may be news to this node only; and so may
+/// be that what has an owner was offered to somebody else.
+fn holds_a_moment(input: &Input, answer: &Answer) -> bool {
     match answer {
         Ok(found) => found.is_some(),
-        Err(error) => error.code == ErrorCode::AlreadyClaimed,
+        Err(error) => {
+            error.code == ErrorCode::AlreadyClaimed && matches!(input, Input::Claim { .. })
+        }
     }
 }
 
@@ -414,187 +409,5 @@ fn holds_a_moment(answer: &Answer) -> bool {
 async fn carried_out(following: &mut Option<oneshot::Receiver<()>>) {
     if let Some(done) = following {
         let _ = done.await;
-    }
-}
-
-/// Deadlines are set before the commit that needs them.
-fn timers(desk: DeskId, happened: &[Happening]) -> Vec<Timer> {
-    let timer = |happening: &Happening| match happening {
-        Happening::CoachAway { coach, until, .. } => Some(Timer {
-            due_at: *until,
-            kind: GRACE_TIMER.to_owned(),
-            subject: [desk.as_bytes().as_slice(), coach.as_bytes()].concat(),
-        }),
-        _ => None,
-    };
-    happened.iter().filter_map(timer).collect()
-}
-
-/// What is written, and what follows from it. Each happening is a group of its own: within it
-/// things follow in order, and what a person hears comes last.
-fn change(before: &Desk, after: &Desk, happened: &[Happening]) -> Change {
-    let mut change = Change::new();
-    let mut requests = BTreeSet::new();
-    let mut coaches = BTreeSet::new();
-    for happening in happened {
-        change.group();
-        match happening {
-            Happening::Queued(request) => {
-                requests.insert(request.id);
-                let event =
-                    Queued { request: wire(after, request), conversation_id: talk(request) };
-                change.event(Topic::User(request.member.id), event);
-            }
-            Happening::Claimed(request) => {
-                requests.insert(request.id);
-                let Some(coach) = &request.coach else { continue };
-                change.effect(
-                    TALK,
-                    &Ensure {
-                        conversation_id: talk(request),
-                        kind: Kind::Support,
-                        subject_id: request.id.0,
-                        member: request.member.id,
-                        first_words: request.first_words.clone(),
-                        helper: coach.id,
-                    },
-                );
-                let event =
-                    Claimed { request: wire(after, request), conversation_id: talk(request) };
-                tell_both(&mut change, request, coach.id, &event);
-            }
-            Happening::Requeued { request, from } => {
-                requests.insert(request.id);
-                change.effect(LEAVE, &Leave { conversation_id: talk(request), coach: from.id });
-                let event =
-                    Requeued { request: wire(after, request), conversation_id: talk(request) };
-                tell_both(&mut change, request, from.id, &event);
-            }
-            Happening::Closed(request) | Happening::Cancelled(request) => {
-                requests.insert(request.id);
-                change.effect(HUSH, &talk(request));
-                change.effect(ENDED, &Ended { desk_id: after.id, request: request.clone() });
-                let request_now = wire(after, request);
-                if let Some(coach) = &request.coach {
-                    let event = Closed { request: request_now, conversation_id: talk(request) };
-                    tell_both(&mut change, request, coach.id, &event);
-                } else {
-                    let event = Cancelled { request: request_now, conversation_id: talk(request) };
-                    change.event(Topic::User(request.member.id), event);
-                }
-            }
-            Happening::Forgotten(id) => {
-                requests.insert(*id);
-            }
-            Happening::CoachChanged(coach)
-            | Happening::CoachAway { coach, .. }
-            | Happening::CoachReturned { coach, .. } => {
-                coaches.insert(*coach);
-            }
-        }
-    }
-    for id in requests {
-        match after.requests.get(&id) {
-            Some(request) => {
-                change.write(rows::request_row(request));
-            }
-            None if before.requests.contains_key(&id) => {
-                change.delete::<rows::RequestRow>(id);
-            }
-            // Came and was forgotten within this commit.
-            None => {}
-        }
-    }
-    for coach in coaches.iter().filter_map(|id| after.coaches.get(id)) {
-        change.write(rows::coach_row(coach));
-    }
-    change
-}
-
-fn tell_both<E: Clone + Into<protocol::Event>>(
-    change: &mut Change,
-    request: &Request,
-    coach: UserId,
-    event: &E,
-) {
-    change.event(Topic::User(request.member.id), event.clone());
-    change.event(Topic::User(coach), event.clone());
-}
-
-/// Where they talk.
-fn talk(request: &Request) -> protocol::ConversationId {
-    Conversations::support_id(request.id)
-}
-
-fn found(desk: &Desk, input: &Input) -> Option<Found> {
-    let id = match input {
-        Input::Enqueue(new) => new.id,
-        Input::Cancel { request, .. }
-        | Input::Claim { request, .. }
-        | Input::Close { request, .. } => *request,
-        Input::SetCoach { .. }
-        | Input::CoachGone { .. }
-        | Input::CoachBack { .. }
-        | Input::GraceOver { .. }
-        | Input::Forget { .. } => return None,
-    };
-    let request = desk.requests.get(&id)?;
-    Some(Found { request: wire(desk, request), position: desk.position(id) })
-}
-
-/// A request as people see it.
-pub(super) fn wire(desk: &Desk, request: &Request) -> support::Request {
-    let coach = request.coach.as_ref().and_then(|coach| desk.coaches.get(&coach.id));
-    support::Request {
-        id: request.id,
-        desk_id: desk.id,
-        member: request.member.clone(),
-        subject: request.subject.clone(),
-        expertise: request.expertise.clone(),
-        state: request.state.wire(),
-        coach: request.coach.clone(),
-        conversation_id: talk(request),
-        created_at: request.created_at,
-        claimed_at: request.claimed_at,
-        ended_at: request.ended_at,
-        grace_until: coach.filter(|_| request.state.is_open()).and_then(|coach| coach.grace_until),
-        summary: request.summary.clone(),
-    }
-}
-
-fn on_board(desk: &Desk, coach: &Coach) -> BoardCoach {
-    BoardCoach {
-        coach: coach.person.clone(),
-        available: coach.choices.available,
-        capacity: coach.choices.capacity,
-        load: desk.load(coach.person.id),
-    }
-}
-
-/// The board, as one coach sees it: own people first.
-pub(super) fn board(look: &Look, coach: UserId) -> Board {
-    let desk = &look.desk;
-    let queue = desk.queue();
-    let mut active: Vec<&Request> = desk
-        .requests
-        .values()
-        .map(Arc::as_ref)
-        .filter(|request| request.state == super::model::State::Active)
-        .collect();
-    active.sort_by_key(|request| {
-        let own = request.coach.as_ref().is_some_and(|owner| owner.id == coach);
-        (!own, request.claimed_at, request.id)
-    });
-    let total = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    let shown = |requests: &[&Request]| {
-        requests.iter().take(BOARD_REQUESTS_MAX).map(|request| wire(desk, request)).collect()
-    };
-    Board {
-        version: look.version,
-        waiting: shown(&queue),
-        waiting_total: total(queue.len()),
-        active: shown(&active),
-        active_total: total(active.len()),
-        coaches: desk.coaches.values().map(|coach| on_board(desk, coach)).collect(),
     }
 }

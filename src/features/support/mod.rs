@@ -8,30 +8,42 @@
 //! is here, anywhere, it asks the registry. Where that does not know, nobody loses a coach for it.
 
 mod commands;
+mod crisis;
 mod desk;
+mod desks;
 mod effects;
+mod fees;
+mod history;
+mod member;
 mod model;
+mod notes;
+mod ratings;
 mod rows;
 
-pub(crate) use desk::GRACE_TIMER;
-pub(crate) use effects::{ENDED, ENQUEUE, HUSH, LEAVE, TALK};
+pub use crisis::{CrisisWords, ListError};
+pub(crate) use desk::{DESK_TIMER, GRACE_TIMER};
+pub(crate) use effects::{ENDED, ENQUEUE, FEE, HUSH, LEAVE, PAID, REOPEN, TALK};
+pub use fees::{Authorisation, Fees, NoFees};
+pub(crate) use ratings::RATED;
 
-use crate::auth::{Caller, Role};
+use crate::auth::{Caller, Role, Vault};
 use crate::bus::Bus;
 use crate::clock::Clock;
+use crate::config::Settings;
 use crate::error::Result;
+use crate::features::accounts::Accounts;
 use crate::features::conversations::Conversations;
+use crate::log::Log;
 use crate::presence::{Registry, Sessions};
 use crate::rights::Visible;
 use crate::store::{Change, Store};
 use crate::timers::{Timer, Timers};
 use dashmap::DashMap;
 use desk::{DeskHandle, Parts};
-use model::{Choices, Desk, Input};
+use model::{Choices, Desk, Input, LastWord, Rules, Side, State, Words};
 use protocol::limits::COACH_GRACE_MS;
-use protocol::{DeskId, Millis, UserId};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use protocol::{DeskId, Millis, RequestId, UserId};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -39,34 +51,136 @@ use tokio::sync::Notify;
 const GENERAL: &str = "general";
 /// Where a grace is over and nobody knows whether the coach is here, that is asked again after.
 const GRACE_AGAIN_MS: Millis = 5_000;
+/// Conversations that one firing of a desk's timer looks at.
+const LOOKS_MAX: usize = 64;
 /// Coaches of whom nobody knows whether they are here are asked about again after this.
 const REVIEW_AGAIN: Duration = Duration::from_secs(2);
+
+/// What support stands on.
+pub struct Ground {
+    /// Records.
+    pub store: Arc<Store>,
+    /// The log, for feeds.
+    pub log: Arc<dyn Log>,
+    /// Deadlines.
+    pub timers: Arc<dyn Timers>,
+    /// Signals.
+    pub bus: Arc<dyn Bus>,
+    /// Who is here.
+    pub registry: Arc<dyn Registry>,
+    /// Whose ratings are counted.
+    pub accounts: Arc<Accounts>,
+    /// Seals private notes.
+    pub vault: Arc<Vault>,
+    /// The feature before it.
+    pub conversations: Arc<Conversations>,
+    /// The time.
+    pub clock: Clock,
+    /// What sounds like an emergency.
+    pub crisis: CrisisWords,
+    /// What the settings say.
+    pub limits: Limits,
+}
+
+/// How long things take, and how much is free.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// In the queue.
+    pub max_wait_ms: Millis,
+    /// A member's message without an answer, until the coach is nudged.
+    pub nudge_ms: Millis,
+    /// From then on, until the member is at the front of the queue.
+    pub unanswered_ms: Millis,
+    /// A coach's message without an answer, until the member is asked.
+    pub warn_ms: Millis,
+    /// From then on, until the request ends.
+    pub abandon_ms: Millis,
+    /// Requests of a person that cost nothing, in each time of `free_ms`; 0: as many as wanted.
+    pub free_requests: u32,
+    /// See `free_requests`.
+    pub free_ms: Millis,
+}
+
+impl From<&Settings> for Limits {
+    fn from(settings: &Settings) -> Self {
+        let s = |seconds: u32| Millis::from(seconds) * 1_000;
+        Self {
+            max_wait_ms: s(settings.support_max_wait_s),
+            nudge_ms: s(settings.support_nudge_s),
+            unanswered_ms: s(settings.support_unanswered_s),
+            warn_ms: s(settings.support_warn_s),
+            abandon_ms: s(settings.support_abandon_s),
+            free_requests: settings.support_free_requests,
+            free_ms: Millis::from(settings.support_free_days) * 24 * 60 * 60_000,
+        }
+    }
+}
 
 /// See the module.
 pub struct Support {
     store: Arc<Store>,
+    log: Arc<dyn Log>,
+    accounts: Arc<Accounts>,
+    vault: Arc<Vault>,
     conversations: Arc<Conversations>,
     registry: Arc<dyn Registry>,
     clock: Clock,
+    crisis: CrisisWords,
+    limits: Limits,
+    fees: OnceLock<Arc<dyn Fees>>,
     parts: Parts,
     desks: DashMap<DeskId, DeskHandle>,
     /// Coaches who answer are to be looked at.
-    review: Notify,
+    review: Arc<Notify>,
 }
 
 impl Support {
     /// Over the store, timers and bus, with the features before it.
-    pub fn new(
-        store: Arc<Store>,
-        timers: Arc<dyn Timers>,
-        bus: Arc<dyn Bus>,
-        registry: Arc<dyn Registry>,
-        conversations: Arc<Conversations>,
-        clock: Clock,
-    ) -> Arc<Self> {
-        let parts = Parts { store: Arc::clone(&store), timers, bus, clock: clock.clone() };
-        let (desks, review) = (DashMap::new(), Notify::new());
-        Arc::new(Self { store, conversations, registry, clock, parts, desks, review })
+    pub fn new(ground: Ground) -> Arc<Self> {
+        let Ground { store, log, timers, bus, registry, accounts, vault, .. } = ground;
+        let Ground { conversations, clock, crisis, limits, .. } = ground;
+        let review = Arc::new(Notify::new());
+        let rules = Rules {
+            max_wait_ms: limits.max_wait_ms,
+            nudge_ms: limits.nudge_ms,
+            unanswered_ms: limits.unanswered_ms,
+            warn_ms: limits.warn_ms,
+            abandon_ms: limits.abandon_ms,
+        };
+        let parts = Parts {
+            store: Arc::clone(&store),
+            timers,
+            bus,
+            registry: Arc::clone(&registry),
+            clock: clock.clone(),
+            rules,
+            unknown: Arc::clone(&review),
+        };
+        let (desks, fees) = (DashMap::new(), OnceLock::new());
+        Arc::new(Self {
+            store,
+            log,
+            accounts,
+            vault,
+            conversations,
+            registry,
+            clock,
+            crisis,
+            limits,
+            fees,
+            parts,
+            desks,
+            review,
+        })
+    }
+
+    /// Who takes the money. Once, before anybody asks; without it, nothing costs anything.
+    pub fn charge_with(&self, fees: Arc<dyn Fees>) {
+        let _ = self.fees.set(fees);
+    }
+
+    fn fees(&self) -> Arc<dyn Fees> {
+        self.fees.get_or_init(|| Arc::new(NoFees)).clone()
     }
 
     /// Makes the desk `general`, once, and gives every coach who was answering when the node
@@ -97,16 +211,22 @@ impl Support {
         }
     }
 
-    /// Begins the grace of those who answer somebody and are gone. `anew`: also where one runs.
+    /// Begins the grace of those who answer somebody and are gone, and offers what waits to those
+    /// who are here. `anew`: also where a grace runs.
     async fn review_coaches(&self, anew: bool) -> Result<()> {
         for id in rows::desk_ids(&self.store).await? {
-            let desk = self.desk(id).look().await?.desk;
-            let busy = desk.coaches.values().filter(|coach| desk.load(coach.person.id) > 0);
-            let wanted = busy.filter(|coach| anew || coach.grace_until.is_none());
-            let coaches: Vec<UserId> = wanted.map(|coach| coach.person.id).collect();
+            let coaches: Vec<UserId> = self
+                .desk(id)
+                .look(move |desk, _| {
+                    let busy = desk.coaches.values().filter(|c| desk.load(c.person.id) > 0);
+                    let wanted = busy.filter(|coach| anew || coach.grace_until.is_none());
+                    wanted.map(|coach| coach.person.id).collect()
+                })
+                .await?;
             for coach in coaches {
                 self.gone(id, coach).await?;
             }
+            self.desk(id).apply(Input::Look).await?;
         }
         Ok(())
     }
@@ -148,6 +268,30 @@ impl Support {
         self.desk(DeskId(desk)).apply(input).await.map(|_| ())
     }
 
+    /// Fires [`DESK_TIMER`]: looks at all that is due by now.
+    pub(crate) async fn desk_due(&self, subject: &[u8]) -> Result<()> {
+        let Ok(desk) = uuid::Uuid::from_slice(subject) else { return Ok(()) };
+        let (desk, now) = (DeskId(desk), self.clock.now());
+        let quiet: Vec<(RequestId, UserId)> = self
+            .desk(desk)
+            .look(move |desk, _| {
+                let due = desk.overdue(now).filter(|request| request.state == State::Active);
+                due.take(LOOKS_MAX).map(|request| (request.id, request.member.id)).collect()
+            })
+            .await?;
+        let mut words = Vec::with_capacity(quiet.len());
+        for (request, member) in quiet {
+            let talk = Conversations::support_id(request);
+            let (last, coach_spoke) = self.conversations.last_word(talk, member).await?;
+            let last = last.map(|(by, at)| LastWord {
+                by: if by == member { Side::Member } else { Side::Coach },
+                at,
+            });
+            words.push((request, Words { last, coach_spoke }));
+        }
+        self.desk(desk).apply(Input::Due { words }).await.map(|_| ())
+    }
+
     /// What of a desk's board a person may see: all of it, for coaches who serve there.
     pub async fn visible(&self, caller: &Caller, id: DeskId) -> Result<Option<Visible>> {
         if !caller.roles.has(Role::Coach) && !caller.roles.has(Role::Admin) {
@@ -178,9 +322,12 @@ impl Support {
     }
 
     async fn serves(&self, coach: UserId, id: DeskId) -> Result<bool> {
-        let look = self.desk(id).look().await?;
-        match look.desk.coaches.get(&coach) {
-            Some(known) => Ok(known.choices.serves),
+        let known = self
+            .desk(id)
+            .look(move |desk, _| desk.coaches.get(&coach).map(|known| known.choices.serves))
+            .await?;
+        match known {
+            Some(serves) => Ok(serves),
             None => Ok(self.choices(coach).await?.serves),
         }
     }
@@ -192,6 +339,7 @@ impl Support {
             available: row.available,
             capacity: row.capacity,
             serves: !row.chosen,
+            knows: rows::lines(row.knows.as_deref()),
         }))
     }
 
@@ -201,18 +349,11 @@ impl Support {
     }
 
     async fn make_desk(&self, id: DeskId, name: String, topics: Vec<String>) -> Result<()> {
-        let desk = Desk {
-            id,
-            name,
-            topics,
-            open: true,
-            requests: BTreeMap::new(),
-            coaches: BTreeMap::new(),
-        };
+        let desk = Desk::new(id, name, topics, self.parts.rules);
         self.store
             .decide(rows::desk_partition(id), |snapshot| {
                 let mut change = Change::new();
-                if rows::desk(id, snapshot)?.is_none() {
+                if !rows::is_desk(snapshot)? {
                     change.write(rows::desk_row(&desk));
                 }
                 Ok((change, ()))

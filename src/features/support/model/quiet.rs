@@ -1,0 +1,171 @@
+//! Silence: members who stopped writing, and coaches who do not answer; and what else happens
+//! because time went by.
+
+use super::decide::set_fee;
+use super::{Desk, FeeState, Happening, Request, State, Transition};
+use protocol::support::Cause;
+use protocol::{Millis, RequestId, UserId};
+use std::collections::BTreeMap;
+
+/// How long things may take at a desk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// In the queue.
+    pub(crate) max_wait_ms: i64,
+    /// A member's message without an answer, until the coach is nudged.
+    pub(crate) nudge_ms: i64,
+    /// From then on, until the member is at the front of the queue.
+    pub(crate) unanswered_ms: i64,
+    /// A coach's message without an answer, until the member is asked.
+    pub(crate) warn_ms: i64,
+    /// From then on, until the request ends.
+    pub(crate) abandon_ms: i64,
+}
+
+/// Between two looks while a fee waits for the first reply.
+const FEE_LOOK_MS: i64 = 30_000;
+
+/// Who wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Member,
+    Coach,
+}
+
+/// The last message of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LastWord {
+    pub(crate) by: Side,
+    pub(crate) at: Millis,
+}
+
+/// What a conversation says about who is silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Words {
+    pub(crate) last: Option<LastWord>,
+    /// Whether the coach said anything.
+    pub(crate) coach_spoke: bool,
+}
+
+/// What silence leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    Fine { look_at: Millis },
+    Warn { side: Side, until: Millis },
+    Over { side: Side },
+}
+
+impl Rules {
+    /// From the moment a coach answers to the first look at who is silent.
+    pub(super) fn first_look_ms(&self, request: &Request) -> i64 {
+        let look = self.nudge_ms.min(self.warn_ms);
+        if awaits_reply(request) { look.min(FEE_LOOK_MS) } else { look }
+    }
+
+    /// The one who is silent is the one who did not write last. Without a word yet, the member
+    /// waits for the coach.
+    fn silence(&self, request: &Request, words: Words, now: Millis) -> Silence {
+        let since = request.claimed_at.unwrap_or(request.created_at);
+        let (by, at) =
+            words.last.map_or((Side::Member, since), |last| (last.by, last.at.max(since)));
+        let (side, first, second) = match by {
+            Side::Member => (Side::Coach, self.nudge_ms, self.unanswered_ms),
+            Side::Coach => (Side::Member, self.warn_ms, self.abandon_ms),
+        };
+        match request.warned_at.filter(|warned| *warned >= at) {
+            None if now < at + first => Silence::Fine { look_at: at + first },
+            None => Silence::Warn { side, until: now + second },
+            Some(warned) if now < warned + second => Silence::Fine { look_at: warned + second },
+            Some(_) => Silence::Over { side },
+        }
+    }
+}
+
+fn awaits_reply(request: &Request) -> bool {
+    request.fee.as_ref().is_some_and(|fee| fee.state == FeeState::Authorised)
+}
+
+impl Desk {
+    /// Deadlines that passed, earliest first. What was not looked at stays due.
+    pub(super) fn due(&mut self, words: &[(RequestId, Words)], now: Millis) -> Vec<Happening> {
+        let words: BTreeMap<RequestId, Words> = words.iter().copied().collect();
+        let due: Vec<(RequestId, State)> =
+            self.overdue(now).map(|request| (request.id, request.state)).collect();
+        let mut happened = Vec::new();
+        for (id, state) in due {
+            match state {
+                State::AwaitingPayment => happened.extend(self.call_off(id, now)),
+                State::Queued => happened.extend(self.expire(id, now)),
+                State::Offered => happened.extend(self.offer_over(id, Cause::TimedOut, now)),
+                State::Transferring => {
+                    let owner = self.requests.get(&id).and_then(|r| r.coach.as_ref()).map(|c| c.id);
+                    happened.extend(self.stay(id, now));
+                    happened.extend(owner.map(Happening::CoachChanged));
+                }
+                State::Active => {
+                    if let Some(words) = words.get(&id) {
+                        happened.extend(self.look(id, *words, now));
+                    }
+                }
+                State::Closed | State::Cancelled | State::Expired | State::Abandoned => {}
+            }
+        }
+        happened
+    }
+
+    fn look(&mut self, id: RequestId, words: Words, now: Millis) -> Vec<Happening> {
+        let Some(old) = self.requests.get(&id) else { return Vec::new() };
+        let mut request = Request::clone(old);
+        let earned = words.coach_spoke && awaits_reply(&request);
+        if earned {
+            set_fee(&mut request, FeeState::Captured);
+        }
+        let fee_look = awaits_reply(&request).then_some(now + FEE_LOOK_MS);
+        let next = |look_at: Millis| Some(fee_look.map_or(look_at, |fee| fee.min(look_at)));
+        let coach = request.coach.as_ref().map(|coach| coach.id);
+        let silence = self.rules.silence(&request, words, now);
+        match silence {
+            Silence::Fine { look_at } => request.look_at = next(look_at),
+            Silence::Warn { until, .. } => {
+                request.warned_at = Some(now);
+                request.look_at = next(until);
+            }
+            Silence::Over { .. } => {}
+        }
+        let request = self.put(request);
+        let mut happened: Vec<_> =
+            earned.then(|| Happening::Earned(request.clone())).into_iter().collect();
+        match silence {
+            Silence::Fine { .. } => happened.push(Happening::Looked(request)),
+            Silence::Warn { side, until } => {
+                let whom = silent(&request, side);
+                happened.push(Happening::Warned { request, whom, until });
+            }
+            Silence::Over { side: Side::Coach } => {
+                happened.extend(coach.map(Happening::CoachChanged));
+                happened.extend(self.requeue(id, Cause::Unanswered, now));
+            }
+            Silence::Over { side: Side::Member } => {
+                happened.extend(coach.map(Happening::CoachChanged));
+                happened.extend(self.abandon(id, now));
+            }
+        }
+        happened
+    }
+
+    fn abandon(&mut self, id: RequestId, now: Millis) -> Option<Happening> {
+        let request = self.requests.get(&id)?;
+        let state = request.state.next(Transition::Abandon)?;
+        let request = Request { state, ..Request::clone(request) };
+        let ended = self.end(request, now);
+        self.freed(ended.claimed_at, now);
+        Some(Happening::Abandoned(ended))
+    }
+}
+
+fn silent(request: &Request, side: Side) -> UserId {
+    match (side, &request.coach) {
+        (Side::Coach, Some(coach)) => coach.id,
+        _ => request.member.id,
+    }
+}
