@@ -57,6 +57,7 @@ async fn group_of(server: &TestServer, owner: &Person, member: &Person) -> Group
         client_id: client_id(),
         name: "circle".to_owned(),
         description: None,
+        kind: None,
         joining: None,
     };
     let group_id = server.by(owner, create).await.unwrap().group.id;
