@@ -533,6 +533,8 @@ async fn a_stranger_who_waits_sees_no_presence() {
     let id = opened(&server, &ada, &ben).await;
     server.by(&ada, words(id)).await.unwrap();
     assert_eq!(watch(&mut adas, &ben).await.status, Status::Offline);
+    let people = server.app.features().people();
+    assert!(people.may(ada.id, Act::Notify, ben.id).await.unwrap(), "he is told that she asks");
     let accept = protocol::conversations::Accept { conversation_id: id };
     server.by(&ben, accept).await.unwrap();
     assert_eq!(watch(&mut adas, &ben).await.status, Status::Online);

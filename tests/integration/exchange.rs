@@ -50,7 +50,7 @@ impl Place {
         let (folder, clock) = (self.folder.path(), self.clock.clone());
         match &self.cassandra {
             None => TestServer::open_at(folder, clock).await,
-            Some(home) => TestServer::on_cql(folder, clock, &home.node, &home.keyspace).await,
+            Some(home) => TestServer::open_on_cassandra(home, folder, clock).await,
         }
     }
 }

@@ -187,6 +187,14 @@ impl TestServer {
         Self::over(engine, faults, clock, network, None, settings).await
     }
 
+    /// A node on the real Cassandra, with the master key in a folder.
+    pub(crate) async fn open_on_cassandra(home: &Cassandra, folder: &Path, clock: Clock) -> Self {
+        let (cql, faults) = home.connect(&clock).await.unwrap();
+        let network = Network::local();
+        let engine = Engine::cql(cql, &network.bus);
+        Self::over(engine, faults, clock, network, None, Self::settings(folder)).await
+    }
+
     async fn over(
         engine: Engine,
         faults: Arc<Faults>,

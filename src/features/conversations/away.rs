@@ -7,10 +7,12 @@
 //! again when it does. A node that dies within a moment of a message may leave out its timer; the next
 //! message brings it.
 
+use super::model::State;
 use super::{Conversations, ahead, rows};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::features::notifications::{Attention, Notifications, Unread};
+use crate::features::people::Act;
 use crate::log::{self, Span};
 use crate::timers::{Timer, Timers};
 use protocol::limits::PUSH_AFTER_MS;
@@ -175,7 +177,9 @@ impl Conversations {
     /// What somebody who is away did not read, if they want to hear of it.
     async fn untold(&self, user: UserId, id: ConversationId) -> Result<Option<Unread>> {
         let state = self.head(id).await?.1;
-        let Some(state) = state.filter(|state| state.is_member(user)) else { return Ok(None) };
+        // A stranger's words are told as a request, once.
+        let hears = |state: &State| state.is_member(user) && state.hears(user);
+        let Some(state) = state.filter(hears) else { return Ok(None) };
         let inbox = rows::inbox_row(&self.store, user, id).await?;
         let count = state.others(user).saturating_sub(inbox.read_others.unwrap_or(0));
         if count == 0 {
@@ -191,7 +195,8 @@ impl Conversations {
             return Ok(None);
         }
         let Some((seq, sender)) = self.newest_of_others(user, id).await? else { return Ok(None) };
-        if seq <= inbox.read_seq.unwrap_or(0) || !notifications.may_tell(Some(sender), user).await?
+        if seq <= inbox.read_seq.unwrap_or(0)
+            || !notifications.may_tell(sender, Act::Notify, user).await?
         {
             return Ok(None);
         }

@@ -88,7 +88,7 @@ pub struct Parts<'a> {
     pub registry: Arc<dyn Registry>,
     /// Names, addresses and logins.
     pub accounts: Arc<Accounts>,
-    /// Who blocked or muted whom.
+    /// Who may have whom notified.
     pub people: Arc<People>,
     /// Digests.
     pub post: Arc<Post>,
@@ -183,12 +183,10 @@ impl Notifications {
         away.map(|(user, _)| user).collect()
     }
 
-    /// Whether a person is told what another one did. The one place for blocks and mutes.
-    pub(crate) async fn may_tell(&self, from: Option<UserId>, to: UserId) -> Result<bool> {
-        match from {
-            Some(from) => self.people.may(from, Act::Notify, to).await,
-            None => Ok(true),
-        }
+    /// Whether a person is told what another one did: not of those whom they blocked or muted, and of
+    /// a stranger who waits only that.
+    pub(crate) async fn may_tell(&self, from: UserId, act: Act, to: UserId) -> Result<bool> {
+        self.people.may(from, act, to).await
     }
 
     /// Tells somebody who is away of messages. To be asked again for the same ones changes nothing.
