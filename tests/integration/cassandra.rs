@@ -157,7 +157,7 @@ impl Cassandra {
     }
 
     /// Nothing in these tables, too.
-    pub(crate) async fn empty(&self, tables: &[&str]) {
+    pub(crate) async fn truncate(&self, tables: &[&str]) {
         let session = session(&self.node).await;
         for table in tables {
             let text = format!("TRUNCATE {}.{table}", self.keyspace);

@@ -16,6 +16,7 @@ use protocol::limits::{
     EXCHANGE_NOTE_CHARS_MAX, EXCHANGE_START_LATE_MS, EXCHANGE_TALK_AFTER_MS,
     EXCHANGE_TOPIC_CHARS_MAX, EXCHANGE_WORD_CHARS_MAX,
 };
+use protocol::people::{Block, Unblock};
 use protocol::{Error, ErrorCode, Event, ExchangeId, GroupId, Topic, UserId};
 use sanctuary::clock::Clock;
 use tempfile::{TempDir, tempdir};
@@ -41,7 +42,7 @@ impl Place {
     async fn cassandra() -> Option<Self> {
         let home = Cassandra::new().await?;
         // Sealed by the master key of another test.
-        home.empty(&["signing_keys"]).await;
+        home.truncate(&["signing_keys"]).await;
         Some(Self { cassandra: Some(home), ..Self::embedded() })
     }
 
@@ -502,6 +503,29 @@ async fn only_trainees_of_a_common_training_group_arrange_sessions() {
     server.by(ben, Leave { group_id }).await.unwrap();
     assert_eq!(code(server.by(ben, accept(asked.id)).await), ErrorCode::NotFound);
     server.by(ben, Join { group_id }).await.unwrap();
+    server.by(ben, accept(asked.id)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_blocked_the_other_arranges_nothing_with_them_either_way() {
+    let server = Place::embedded().node().await;
+    let (group_id, people) = circle(&server, 2).await;
+    let [ada, ben] = &people[..] else { panic!() };
+    let at = START + DAY;
+    let asked = propose(&server, ada, ben, at).await;
+    let offer =
+        Post { group_id, client_id: None, starts_at: None, duration_min: 30, offer: gives() };
+    let offer = server.by(ada, offer).await.unwrap().offer;
+    server.by(ada, Block { user_id: ben.id }).await.unwrap();
+    assert_eq!(code(server.by(ada, proposal(ben.id, at)).await), ErrorCode::Blocked);
+    assert_eq!(code(server.by(ben, proposal(ada.id, at)).await), ErrorCode::Blocked);
+    assert_eq!(code(server.by(ben, accept(asked.id)).await), ErrorCode::Blocked);
+    let take = Take { offer_id: offer.id, starts_at: Some(at) };
+    assert_eq!(code(server.by(ben, take).await), ErrorCode::Blocked);
+    let board = GetBoard { group_id, after: None, limit: None };
+    assert_eq!(server.by(ben, board.clone()).await.unwrap().items, []);
+    assert_eq!(server.by(ada, board).await.unwrap().items, std::slice::from_ref(&offer));
+    server.by(ada, Unblock { user_id: ben.id }).await.unwrap();
     server.by(ben, accept(asked.id)).await.unwrap();
 }
 
