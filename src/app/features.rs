@@ -8,6 +8,7 @@ use crate::config::Settings;
 use crate::dispatch::Features;
 use crate::features::accounts::{self, Accounts};
 use crate::features::conversations::{self, Conversations};
+use crate::features::exchange::Exchange;
 use crate::features::groups::Groups;
 use crate::features::notifications::{self, Notifications};
 use crate::features::people::People;
@@ -110,6 +111,15 @@ impl Ground<'_> {
             crisis: CrisisWords::open(settings.support_crisis_words_file.as_deref())?,
             limits: settings.into(),
         });
+        let exchange = Exchange::new(
+            Arc::clone(store),
+            Arc::clone(timers),
+            Arc::clone(&accounts),
+            Arc::clone(&groups),
+            Arc::clone(&conversations),
+            Arc::clone(&people),
+            clock.clone(),
+        );
         let features = Features {
             post,
             accounts,
@@ -119,6 +129,7 @@ impl Ground<'_> {
             conversations,
             support,
             vault,
+            exchange,
             store: Arc::clone(store),
             log: Arc::clone(log),
         };

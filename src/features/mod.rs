@@ -9,5 +9,6 @@ pub mod people;
 pub mod notifications;
 
 pub mod conversations;
+pub mod exchange;
 pub mod groups;
 pub mod support;
