@@ -83,14 +83,24 @@ impl Site {
 
     /// One node more.
     pub(crate) async fn open(&self, clock: &Clock) -> TestServer {
+        self.open_with(clock, |_| {}).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn open_with(
+        &self,
+        clock: &Clock,
+        change: impl FnOnce(&mut Settings),
+    ) -> TestServer {
         let Some(home) = &self.cassandra else {
-            return TestServer::open_at(self.folder(), clock.clone()).await;
+            return TestServer::open_with(self.folder(), clock.clone(), change).await;
         };
         let (cql, faults) = home.connect(clock).await.unwrap();
         let Network { bus, from_bus, cluster } = Network::local();
         assert!(cluster.is_none());
         let engine = Engine::cql(cql, &bus);
-        let settings = TestServer::settings(self.folder());
+        let mut settings = TestServer::settings(self.folder());
+        change(&mut settings);
         let core = Core::over(engine, bus, from_bus, &settings, clock.clone()).await.unwrap();
         TestServer::listen(core, &settings, clock.clone(), faults).await
     }
