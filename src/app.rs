@@ -13,6 +13,7 @@ use crate::clock::{Clock, Following, NeverHeard, START_TIMEOUT_MS};
 use crate::config::{Settings, StoreKind};
 use crate::dispatch::{Dispatch, Features};
 use crate::features::accounts::Accounts;
+use crate::features::support::Support;
 use crate::http::{self, Check, Metrics};
 use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
@@ -227,6 +228,11 @@ impl Core {
     /// The keys of private notes.
     pub fn vault(&self) -> &Arc<Vault> {
         &self.features.vault
+    }
+
+    /// The desks.
+    pub fn support(&self) -> &Arc<Support> {
+        &self.features.support
     }
 
     /// Writes and sends what waits, and closes the file. Waits for a Redis that is away, but not

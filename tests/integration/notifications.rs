@@ -89,8 +89,7 @@ async fn told(server: &TestServer, who: &Person) -> usize {
 /// A request that a coach took.
 async fn helped(server: &TestServer, member: &Person, coach: &Person) -> protocol::RequestId {
     let desk_id = server.general().await;
-    let ask =
-        Ask {
+    let ask = Ask {
         desk_id,
         client_id: None,
         subject: "sleep".to_owned(),

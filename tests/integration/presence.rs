@@ -11,6 +11,7 @@ use protocol::{ErrorCode, SessionId, Signal, UserId};
 use sanctuary::clock::Clock;
 use sanctuary::hub::Link;
 use sanctuary::presence::{Ended, Known, Presence, Registry, Sessions};
+use sanctuary::rights::{Sees, Sight};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use tempfile::tempdir;
@@ -96,6 +97,7 @@ struct Slow {
 
 impl Registry for Slow {
     fn opened(&self, _: UserId, _: &Link) {}
+    fn turned(&self, _: UserId) {}
     fn closed(&self, _: UserId, _: SessionId, _: bool) -> BoxFuture<'_, ()> {
         Box::pin(ready(()))
     }
@@ -126,6 +128,15 @@ impl Registry for Slow {
     }
 }
 
+/// May see everybody.
+struct Everybody;
+
+impl Sight for Everybody {
+    fn sees(&self, _: UserId, _: UserId) -> BoxFuture<'_, sanctuary::error::Result<Sees>> {
+        Box::pin(ready(Ok(Sees { presence: true, last_seen: true })))
+    }
+}
+
 /// Somebody comes while a round looks: who asks meanwhile sees them, and the round, which does
 /// not know it yet, takes nothing back.
 #[tokio::test]
@@ -140,7 +151,8 @@ async fn a_look_that_was_overtaken_changes_nothing() {
     ]);
     let home = Embedded::new();
     let store = home.open().await.records();
-    let presence = Presence::new(registry.clone(), store, Clock::manual(START));
+    let presence =
+        Presence::new(registry.clone(), store, Arc::new(Everybody), Clock::manual(START));
     let node = Node::local();
     let (ann, cat) = (node.open(user(1), "phone"), node.open(user(3), "phone"));
     let watched = vec![user(2)];

@@ -44,6 +44,28 @@ const LAST_WORD_EVENTS: u32 = 100;
 /// Bytes that it reads at a time.
 const COUNT_PAGE_BYTES: usize = 1024 * 1024;
 
+/// What conversations are made of.
+pub struct Parts {
+    /// Inboxes and marks.
+    pub store: Arc<Store>,
+    /// What was said.
+    pub log: Arc<dyn Log>,
+    /// Live signals.
+    pub bus: Arc<dyn Bus>,
+    /// Deadlines of those who are away.
+    pub timers: Arc<dyn Timers>,
+    /// Names.
+    pub accounts: Arc<Accounts>,
+    /// Who may write to whom.
+    pub people: Arc<People>,
+    /// The first message of a stranger waits as a request.
+    pub strangers_ask: bool,
+    /// Tells those who are away.
+    pub notifications: Arc<Notifications>,
+    /// The time.
+    pub clock: Clock,
+}
+
 /// See the module.
 pub struct Conversations {
     store: Arc<Store>,
@@ -56,28 +78,6 @@ pub struct Conversations {
     talks: Memory<ConversationId, requests::Talk>,
     away: Away,
     clock: Clock,
-}
-
-/// What conversations are made of.
-pub struct Parts {
-    /// Marks and settings.
-    pub store: Arc<Store>,
-    /// What is written.
-    pub log: Arc<dyn Log>,
-    /// Signals.
-    pub bus: Arc<dyn Bus>,
-    /// Deadlines.
-    pub timers: Arc<dyn Timers>,
-    /// Names.
-    pub accounts: Arc<Accounts>,
-    /// Who may write to whom.
-    pub people: Arc<People>,
-    /// The first message of a stranger waits as a request.
-    pub strangers_ask: bool,
-    /// Tells those who are away.
-    pub notifications: Arc<Notifications>,
-    /// The time.
-    pub clock: Clock,
 }
 
 /// A conversation that another feature opens between a member and someone who helps.
@@ -145,11 +145,17 @@ impl Gate for Rule {
 impl Conversations {
     /// From their parts.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { store, log, bus, timers, accounts, people, notifications, .. } = parts;
-        let (strangers_ask, clock) = (parts.strangers_ask, parts.clock);
-        let talks = Memory::lasting(requests::TALK_AGE_MAX_MS);
-        let away = Away::new(notifications, timers);
-        Arc::new(Self { store, log, bus, accounts, people, strangers_ask, talks, away, clock })
+        Arc::new(Self {
+            store: parts.store,
+            log: parts.log,
+            bus: parts.bus,
+            accounts: parts.accounts,
+            people: parts.people,
+            strangers_ask: parts.strangers_ask,
+            talks: Memory::lasting(requests::TALK_AGE_MAX_MS),
+            away: Away::new(parts.notifications, parts.timers),
+            clock: parts.clock,
+        })
     }
 
     /// The part of a conversation that a person may read.
