@@ -8,7 +8,10 @@ pub mod people;
 
 pub mod notifications;
 
-pub mod conversations;
-pub mod exchange;
 pub mod groups;
+
+pub mod conversations;
+
 pub mod support;
+
+pub mod exchange;
