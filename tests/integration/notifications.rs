@@ -3,7 +3,7 @@
 
 use crate::engines::START;
 use crate::push_service::{Browser, Got, PushService};
-use crate::server::{Person, Socket, TestServer, client_id, eventually};
+use crate::server::{Person, Site, Socket, TestServer, client_id, eventually};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use protocol::conversations::{Mark as MarkRead, Mute, Open, Send};
@@ -12,11 +12,13 @@ use protocol::notifications::{
     Choice, Digest, GetSettings, Kind, List, Mark, Notification, Notifications, Quiet, Register,
     Service, SetSettings, Unregister, Which,
 };
+use protocol::people::{Block, MutePerson, UnmutePerson};
 use protocol::session::Background;
 use protocol::support::{Ask, Claim, Close, SetCoach};
 use protocol::{ConversationId, ErrorCode, Event, Signal};
 use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
+use std::collections::BTreeSet;
 use std::path::Path;
 use tempfile::tempdir;
 use web_push_native::p256::SecretKey;
@@ -438,8 +440,9 @@ async fn tries_of_one_push_end() {
     }
     helped(&server, &mia, &cleo).await;
     pass(&server, PUSH_AFTER_MS).await;
-    for _ in 0..20 {
-        pass(&server, 10 * MINUTE_MS).await;
+    // Longer than all pauses, and than one more; nothing else happens to the request by then.
+    for _ in 0..17 {
+        pass(&server, MINUTE_MS).await;
     }
     let tries = usize::from(sanctuary::features::notifications::DELIVERY_TRIES_MAX);
     assert_eq!(service.take().len(), tries);
@@ -665,4 +668,72 @@ async fn the_key_of_pushes_stays() {
     let published = key(&first).await;
     first.app.drain().await;
     assert_eq!(key(&server(folder.path()).await).await, published);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_told_of_whom_they_muted_or_blocked() {
+    let folder = tempdir().unwrap();
+    let server = server(folder.path()).await;
+    let (ada, ben) = (server.member("ada").await, server.member("ben").await);
+    let id = talk(&server, &ada, &ben).await;
+    server.by(&ben, MutePerson { user_id: ada.id }).await.unwrap();
+    write(&server, &ada, id).await;
+    pass(&server, PUSH_AFTER_MS).await;
+    server.by(&ben, UnmutePerson { user_id: ada.id }).await.unwrap();
+    assert!(list(&server, &ben).await.items.is_empty());
+    // Blocked between the message and the moment of telling.
+    write(&server, &ada, id).await;
+    server.app.settled().await;
+    server.by(&ben, Block { user_id: ada.id }).await.unwrap();
+    pass(&server, PUSH_AFTER_MS).await;
+    assert!(list(&server, &ben).await.items.is_empty());
+}
+
+/// On every store: two nodes look at the same time at what happened, and fire what is due one after
+/// the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_every_store_two_nodes_tell_once() {
+    for site in Site::all().await {
+        let (clock, service) = (Clock::manual(START), PushService::start().await);
+        let open = async || {
+            let private = |settings: &mut Settings| settings.push_private_endpoints = true;
+            site.open_with(&clock, private).await
+        };
+        let (one, two) = (open().await, open().await);
+        let (ada, mia, cleo) =
+            (one.member("ada").await, one.member("mia").await, one.coach("cleo").await);
+        let browser = Browser::new(&service, "mia");
+        let _mias = away(&one, &mia, &browser).await;
+        let quiet = Quiet { on: true, from_min: 0, until_min: 60 };
+        let set = SetSettings { quiet: Some(quiet), ..SetSettings::default() };
+        two.by(&mia, set).await.unwrap();
+
+        helped(&one, &mia, &cleo).await;
+        let (here, there) = tokio::join!(list(&one, &mia), list(&two, &mia));
+        assert_eq!((&here.items, here.unread), (&there.items, 1));
+        let id = talk(&one, &ada, &mia).await;
+        let seq = write(&one, &ada, id).await;
+        // Both nodes fire what is due; a push may go out twice, and replaces itself on the device.
+        let mut texts = BTreeSet::new();
+        eventually(async || {
+            pass(&one, PUSH_AFTER_MS).await;
+            pass(&two, PUSH_AFTER_MS).await;
+            let got = service.take();
+            texts.extend(got.iter().map(|push| browser.read(push)["text"].to_string()));
+            (texts.len() == 2).then_some(())
+        })
+        .await;
+        assert_eq!(told(&two, &mia).await, 2);
+        let page = list(&two, &mia).await;
+        let wanted: BTreeSet<_> =
+            page.items.iter().map(|notice| format!("\"{}\"", notice.text)).collect();
+        assert_eq!(texts, wanted);
+
+        let mark = MarkRead { conversation_id: id, read: Some(seq), delivered: None };
+        two.by(&mia, mark).await.unwrap();
+        assert_eq!(list(&one, &mia).await.unread, 1);
+        two.by(&mia, Mark { read: Which::All }).await.unwrap();
+        assert_eq!(list(&one, &mia).await.unread, 0);
+        assert_eq!(one.by(&mia, GetSettings {}).await.unwrap().settings.quiet, quiet);
+    }
 }

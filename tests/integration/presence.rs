@@ -107,6 +107,7 @@ impl Sight for Open {
 
 impl Registry for Slow {
     fn opened(&self, _: UserId, _: &Link) {}
+    fn turned(&self, _: UserId) {}
     fn closed(&self, _: UserId, _: SessionId, _: bool) -> BoxFuture<'_, ()> {
         Box::pin(ready(()))
     }
@@ -135,6 +136,15 @@ impl Registry for Slow {
     }
     fn is_shared(&self) -> bool {
         true
+    }
+}
+
+/// May see everybody.
+struct Everybody;
+
+impl Sight for Everybody {
+    fn sees(&self, _: UserId, _: UserId) -> BoxFuture<'_, sanctuary::error::Result<Sees>> {
+        Box::pin(ready(Ok(Sees { presence: true, last_seen: true })))
     }
 }
 

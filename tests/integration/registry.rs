@@ -156,6 +156,13 @@ async fn suite(one: &Node, other: &Node) {
     assert_eq!(other.look(ann).await.sessions, Sessions::None);
     let anns = one.open(ann, "phone");
     other.until_open(ann).await;
+    // Who is in the background is here, and looks nowhere.
+    for on in [true, false, true] {
+        anns.set_foreground(on);
+        one.registry.turned(ann);
+        other.until(ann, |known| known.foreground == on).await;
+        assert_eq!(other.look(ann).await.sessions, Sessions::Open);
+    }
     let both = other.registry.look(&[ben, ann]).await;
     assert_eq!([both[0].sessions, both[1].sessions], [Sessions::None, Sessions::Open]);
 

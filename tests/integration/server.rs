@@ -86,13 +86,23 @@ impl Site {
 
     /// One node more.
     pub(crate) async fn open(&self, clock: &Clock) -> TestServer {
+        self.open_with(clock, |_| {}).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn open_with(
+        &self,
+        clock: &Clock,
+        change: impl FnOnce(&mut Settings),
+    ) -> TestServer {
         let Some(home) = &self.cassandra else {
-            return TestServer::open_at(self.folder(), clock.clone()).await;
+            return TestServer::open_with(self.folder(), clock.clone(), change).await;
         };
         let (cql, faults) = home.connect(clock).await.unwrap();
         let network = Network::local();
         let engine = Engine::cql(cql, &network.bus);
-        let settings = TestServer::settings(self.folder());
+        let mut settings = TestServer::settings(self.folder());
+        change(&mut settings);
         TestServer::over(engine, faults, clock.clone(), network, None, settings).await
     }
 }

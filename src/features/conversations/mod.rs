@@ -59,28 +59,6 @@ pub struct Conversations {
     clock: Clock,
 }
 
-/// What conversations are made of.
-pub struct Parts {
-    /// Marks and settings.
-    pub store: Arc<Store>,
-    /// What is written.
-    pub log: Arc<dyn Log>,
-    /// Signals.
-    pub bus: Arc<dyn Bus>,
-    /// Deadlines.
-    pub timers: Arc<dyn Timers>,
-    /// Names.
-    pub accounts: Arc<Accounts>,
-    /// Who may write to whom.
-    pub people: Arc<People>,
-    /// The first message of a stranger waits as a request.
-    pub strangers_ask: bool,
-    /// Tells those who are away.
-    pub notifications: Arc<Notifications>,
-    /// The time.
-    pub clock: Clock,
-}
-
 /// A conversation that another feature opens between a member and someone who helps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ensure {
