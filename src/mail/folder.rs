@@ -2,7 +2,7 @@
 //! there is there whole or not at all, and nothing is overwritten half-way. Readable by the
 //! owner only: mails hold secrets.
 
-use super::{Mailer, NotSent, Outgoing, message};
+use super::{Mailer, NotSent, Outgoing, readable};
 use crate::auth::owner_only;
 use futures_util::future::BoxFuture;
 use lettre::message::Mailbox;
@@ -26,7 +26,7 @@ impl Folder {
 impl Mailer for Folder {
     fn send<'a>(&'a self, mail: &'a Outgoing) -> BoxFuture<'a, Result<(), NotSent>> {
         Box::pin(async move {
-            let bytes = message(&self.from, mail)?.formatted();
+            let bytes = readable(&self.from, mail)?.formatted();
             let (path, name) = (self.path.clone(), mail.id.to_string());
             let written = tokio::task::spawn_blocking(move || write(&path, &name, &bytes)).await;
             let written = written.unwrap_or_else(|error| Err(io::Error::other(error)));

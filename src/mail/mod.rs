@@ -37,8 +37,8 @@ use crate::store::{OutKey, Store};
 use crate::timers::{Timer, Timers};
 use futures_util::future::BoxFuture;
 use lettre::Message;
-use lettre::message::header::ContentType;
-use lettre::message::{Mailbox, SinglePart};
+use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::message::{Body, Mailbox, SinglePart};
 use protocol::{Blob, Format, Millis};
 use rows::MailRow;
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,8 @@ pub const RETRY_MS_MIN: Millis = 10_000;
 pub const RETRY_MS_MAX: Millis = 60 * 60 * 1_000;
 /// A mailer that takes longer is away. Shorter than a timer may take.
 pub const SEND_TIMEOUT_MS: u64 = 20_000;
+/// A line of a mail (RFC 5322 §2.1.1).
+const LINE_BYTES_MAX: usize = 998;
 /// The text of a mail.
 pub const TEXT_BYTES_MAX: usize = 64 * 1_024;
 
@@ -225,13 +227,33 @@ fn timer(mail_id: Uuid, due_at: Millis) -> Timer {
     Timer { due_at, kind: MAIL_TIMER.to_owned(), subject: mail_id.as_bytes().to_vec() }
 }
 
-/// A mail as RFC 5322 has it.
+/// A mail as RFC 5322 has it, its text so that any server takes it.
 fn message(from: &Mailbox, outgoing: &Outgoing) -> std::result::Result<Message, NotSent> {
+    written(from, outgoing, Body::new(outgoing.mail.text.clone()))
+}
+
+/// The same, its text as it is where that is possible: to be read as a file.
+fn readable(from: &Mailbox, outgoing: &Outgoing) -> std::result::Result<Message, NotSent> {
+    let text = &outgoing.mail.text;
+    if text.contains('\0') || text.lines().any(|line| line.len() > LINE_BYTES_MAX) {
+        return message(from, outgoing);
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    let bytes = lines.join("\r\n").into_bytes();
+    let body = Body::dangerous_pre_encoded(bytes, ContentTransferEncoding::EightBit);
+    written(from, outgoing, body)
+}
+
+fn written(
+    from: &Mailbox,
+    outgoing: &Outgoing,
+    body: Body,
+) -> std::result::Result<Message, NotSent> {
     let Outgoing { id, at, mail } = outgoing;
     // The causes that lettre gives may name the address.
     let to = mail.to.parse().map_err(|_| NotSent::Refused("no e-mail address".to_owned()))?;
     let since = Duration::from_millis(u64::try_from(*at).unwrap_or(0));
-    let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(mail.text.clone());
+    let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body);
     Message::builder()
         .from(from.clone())
         .to(Mailbox::new(None, to))
@@ -286,6 +308,19 @@ mod tests {
             let refused = super::message(&from(), &outgoing(to, "Hi")).unwrap_err();
             assert!(matches!(&refused, NotSent::Refused(cause) if !cause.contains('@')), "{to:?}");
         }
+    }
+
+    #[test]
+    fn a_file_holds_the_text_as_it_is_and_a_server_gets_it_as_it_can_take_it() {
+        let mut long = outgoing("anna@example.net", "Hi");
+        long.mail.text = format!("Grüße: https://example.org/#verify={}\n", "x".repeat(100));
+        let text = String::from_utf8(readable(&from(), &long).unwrap().formatted()).unwrap();
+        assert!(text.contains(long.mail.text.trim_end()), "{text}");
+        let text = String::from_utf8(message(&from(), &long).unwrap().formatted()).unwrap();
+        assert!(text.is_ascii() && text.lines().all(|line| line.len() <= 78), "{text}");
+        long.mail.text = "x".repeat(2_000);
+        let text = String::from_utf8(readable(&from(), &long).unwrap().formatted()).unwrap();
+        assert!(text.lines().all(|line| line.len() <= 998));
     }
 
     #[test]

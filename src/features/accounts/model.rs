@@ -5,10 +5,10 @@ mod coach;
 mod profile;
 mod tokens;
 
-pub use coach::CoachCause;
-pub(crate) use coach::decide as decide_coach;
-pub(crate) use profile::{Field, bio, interests, join, note, qualifications, split};
-pub(crate) use tokens::{Held, Purpose, is_good, make_room as make_room_for_token};
+pub use self::coach::CoachCause;
+pub(crate) use self::coach::decide as decide_coach;
+pub(crate) use self::profile::{Field, bio, interests, join, note, qualifications, split};
+pub(crate) use self::tokens::{Held, Purpose, is_good, make_room as make_room_for_token};
 
 use protocol::limits::{
     EMAIL_BYTES_MAX, NAME_CHARS_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, USERNAME_CHARS_MAX,

@@ -32,7 +32,7 @@ impl Personal for Support {
                 let data = json!({
                     "available": row.available, "capacity": row.capacity, "knows": row.knows,
                 });
-                sections.push(Section { name: "coach_settings", data });
+                sections.push(Section { name: "coaching", data });
             }
             Ok(sections)
         }
