@@ -2,10 +2,12 @@
 
 import { Close, Sanctuary, uuid } from '/sanctuary.js';
 import { Account, deviceId, isOver, outboxOf } from './account.js';
+import { Coaching } from './coaching.js';
 import { Conversations } from './conversations.js';
 import { deskView } from './desk.js';
 import { fill } from './element.js';
 import { groupView, groupsView } from './groups.js';
+import { historyView } from './history.js';
 import { homeView } from './home.js';
 import { People } from './people.js';
 import { Requests } from './requests.js';
@@ -18,6 +20,7 @@ import { words } from './words.en.js';
 const ROUTES = [
   [/^#\/talk\/([0-9a-f-]{36})$/, talkView],
   [/^#\/support$/, supportView],
+  [/^#\/history$/, historyView],
   [/^#\/desk$/, deskView],
   [/^#\/groups$/, groupsView],
   [/^#\/group\/([0-9a-f-]{36})$/, groupView],
@@ -43,6 +46,10 @@ function enter() {
   });
   const people = new People(client);
   people.meet([me]);
+  let ahead = 0;
+  client.on('open', ({ server_at }) => {
+    ahead = server_at - Date.now();
+  });
   const home = {
     me,
     client,
@@ -50,11 +57,14 @@ function enter() {
     conversations: new Conversations(client, people, me.id),
     requests: new Requests(client, me.id),
     isCoach: me.roles.includes('coach'),
+    /** The server's time, which deadlines are in. */
+    now: () => Date.now() + ahead,
     go: (hash) => {
       location.hash = hash;
     },
     logout: () => leave(() => account.logout(), words.welcome.loggedOut),
   };
+  home.coaching = home.isCoach ? new Coaching(home) : null;
   const shell = new Shell(home);
   const stop = new AbortController();
   let view = null;

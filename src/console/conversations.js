@@ -32,7 +32,8 @@ export class Conversations {
 
   /** Newest activity first. */
   list() {
-    return [...this.#items.values()].sort((a, b) => b.active_at - a.active_at);
+    const mine = [...this.#items.values()].filter(({ left }) => !left);
+    return mine.sort((a, b) => b.active_at - a.active_at);
   }
 
   others({ members }) {
@@ -101,6 +102,8 @@ export class Conversations {
 
   #happened(event) {
     if (event.event === 'conversation.joined') {
+      // Perhaps after one had left it.
+      this.#items.delete(event.data.conversation_id);
       this.fetch(event.data.conversation_id).catch(() => {});
       return;
     }
@@ -119,7 +122,9 @@ export class Conversations {
     if (event.event === 'conversation.reopened') conversation.closed = false;
     const isNew = event.event === 'message.created' && event.data.sender_id !== this.#me;
     if (isNew && this.#reading !== id) conversation.unread += 1;
-    if (event.event.startsWith('member.')) this.fetch(id).catch(() => {});
+    const isOut = event.event === 'member.left' && event.data.user_id === this.#me;
+    if (isOut) conversation.left = true;
+    else if (event.event.startsWith('member.')) this.fetch(id).catch(() => {});
     this.changed.tell();
   }
 }

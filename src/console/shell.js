@@ -1,6 +1,8 @@
 /** What stays while views change: areas, the list of conversations, and how the connection is. */
 
 import { el, fill } from './element.js';
+import { helpRegion } from './help.js';
+import { offerRegion } from './offers.js';
 import { talkList } from './talks.js';
 import { words } from './words.en.js';
 
@@ -14,6 +16,8 @@ export class Shell {
   #main = el('main', { id: 'content', tabindex: '-1' });
   #areas = el('nav', { class: 'areas', 'aria-label': w.areas });
   #list;
+  #offers;
+  #help;
   #timer;
   #hash = '';
   #shown = false;
@@ -21,6 +25,9 @@ export class Shell {
   constructor(home) {
     this.#home = home;
     this.#list = talkList(home);
+    this.#offers = home.coaching ? offerRegion(home) : null;
+    this.#help = helpRegion(home);
+    home.coaching?.changed.listen(() => this.#drawAreas());
     home.requests.changed.listen(() => this.#drawAreas());
     home.client.on('state', (state) => this.#connection(state));
     this.node = el(
@@ -40,7 +47,8 @@ export class Shell {
         this.#list.node,
         el('button', { class: 'link logout', onclick: home.logout }, w.logout),
       ),
-      el('div', { class: 'content' }, this.#banner, this.#main),
+      el('div', { class: 'content' }, this.#banner, this.#help.node, this.#main),
+      this.#offers?.node ?? null,
     );
   }
 
@@ -61,6 +69,8 @@ export class Shell {
   leave() {
     clearTimeout(this.#timer);
     this.#list.leave();
+    this.#offers?.leave();
+    this.#help.leave();
   }
 
   /** It could go on, if the person wishes so. */
@@ -97,16 +107,20 @@ export class Shell {
   }
 
   #drawAreas() {
-    const { isCoach, requests } = this.#home;
+    const { coaching, requests } = this.#home;
     const support = () => {
       if (!requests.request) return w.support;
       return requests.isWaiting ? w.supportWaiting : w.supportActive;
     };
-    const link = (href, label) =>
-      el('a', { href, 'aria-current': this.#hash === href ? 'page' : null }, label);
+    const link = (href, label, kind) =>
+      el('a', { href, class: kind, 'aria-current': this.#hash === href ? 'page' : null }, label);
     fill(
       this.#areas,
-      isCoach ? link('#/desk', w.desk) : null,
+      coaching ? link('#/desk', w.desk) : null,
+      // A nudge is worth a line on every page.
+      [...(coaching?.nudges ?? [])].map(([id, { request }]) =>
+        link(`#/talk/${id}`, words.desk.nudged(request.member.name), 'warm'),
+      ),
       link('#/support', support()),
       link('#/groups', w.groups),
     );

@@ -85,6 +85,12 @@ export function talkList(home) {
         return w.opened;
       case 'conversation.closed':
         return w.closed;
+      case 'conversation.reopened':
+        return w.opened;
+      case 'member.joined':
+        return w.joined;
+      case 'member.left':
+        return w.left;
       default:
         return w.changed;
     }
