@@ -5,11 +5,15 @@ import { Account, deviceId, isOver, outboxOf } from './account.js';
 import { Coaching } from './coaching.js';
 import { Conversations } from './conversations.js';
 import { deskView } from './desk.js';
+import { peopleView } from './directory.js';
 import { fill } from './element.js';
 import { groupView, groupsView } from './groups.js';
 import { historyView } from './history.js';
 import { homeView } from './home.js';
+import { inboxView } from './inbox.js';
 import { People } from './people.js';
+import { personView } from './person.js';
+import { privacyView } from './privacy.js';
 import { Requests } from './requests.js';
 import { Shell } from './shell.js';
 import { supportView } from './support.js';
@@ -22,6 +26,10 @@ const ROUTES = [
   [/^#\/support$/, supportView],
   [/^#\/history$/, historyView],
   [/^#\/desk$/, deskView],
+  [/^#\/inbox$/, inboxView],
+  [/^#\/people$/, peopleView],
+  [/^#\/person\/([0-9a-f-]{36})$/, personView],
+  [/^#\/privacy$/, privacyView],
   [/^#\/groups$/, groupsView],
   [/^#\/group\/([0-9a-f-]{36})$/, groupView],
 ];

@@ -42,6 +42,7 @@ export function offerRegion(home) {
       if (cards.has(request.id)) continue;
       const card = offerCard(request);
       cards.set(request.id, card);
+      note.textContent = '';
       list.append(card.node);
       spoken.textContent = w.said(request.member.name, card.left());
     }
@@ -54,6 +55,9 @@ export function offerRegion(home) {
     const bar = el('progress', { max: total, value: total, 'aria-hidden': 'true' });
     const left = el('span', { class: 'hint' });
     const buttons = el('div', { class: 'row' });
+    const declined = isHandOver
+      ? words.desk.hand.declined(request.coach?.name ?? words.talk.someone)
+      : w.declined;
     const answer = (how, after) => async () => {
       for (const button of buttons.children) button.disabled = true;
       try {
@@ -66,7 +70,7 @@ export function offerRegion(home) {
     fill(
       buttons,
       el('button', { class: 'primary', onclick: answer('accept') }, w.accept),
-      el('button', { onclick: answer('decline', w.declined) }, w.decline),
+      el('button', { onclick: answer('decline', declined) }, w.decline),
     );
     const seconds = () => Math.max(0, Math.round((request.offered_until - home.now()) / 1_000));
     const tick = () => {

@@ -123,6 +123,7 @@ export class Shell {
       ),
       link('#/support', support()),
       link('#/groups', w.groups),
+      link('#/people', w.people),
     );
   }
 }

@@ -2,6 +2,7 @@
 
 import { composer } from './composer.js';
 import { ask, el, fill } from './element.js';
+import { strangerNotice } from './stranger.js';
 import { messageNode, unsentNode } from './message.js';
 import { SupportSession } from './session.js';
 import { Thread } from './thread.js';
@@ -320,7 +321,9 @@ class Talk {
     if (conversation.kind === 'support' && !this.#session) this.#open();
     this.#session?.draw();
     const others = conversations.others(conversation);
-    const title = el('h1', {}, this.title);
+    const isOne = others.length === 1 && conversation.kind !== 'support';
+    const name = isOne ? el('a', { href: `#/person/${others[0].id}` }, this.title) : this.title;
+    const title = el('h1', {}, name);
     const state = el(
       'p',
       { class: 'presence' },
@@ -346,18 +349,30 @@ class Talk {
     this.#beside.append(this.#session.beside);
   }
 
+  get #hasWritten() {
+    const { client, me } = this.#home;
+    const mine = this.#thread.list().some(({ sender }) => sender === me.id);
+    return mine || client.unsent(this.#id).length > 0;
+  }
+
   /** Only when it changes: what stands in the composer stays there, with its focus. */
   #drawFoot(conversation) {
-    const { closed, left } = conversation;
-    const state = `${closed} ${left}`;
+    const { closed, left, paused } = conversation;
+    const stranger = strangerNotice(this.#home, conversation, {
+      hasWritten: this.#hasWritten,
+      sorry: (text) => {
+        this.#problem.textContent = text;
+      },
+    });
+    const state = [closed, left, paused, stranger?.key].join(' ');
     if (this.#foot.dataset.state === state) return;
     this.#foot.dataset.state = state;
+    const over = left ? w.leftByMe : closed ? w.closed : paused ? words.inbox.paused : null;
     fill(
       this.#foot,
       this.#session?.notices,
-      closed || left
-        ? el('p', { class: 'notice' }, left ? w.leftByMe : w.closed)
-        : this.#composer.node,
+      stranger?.node,
+      over ? el('p', { class: 'notice' }, over) : stranger?.isMute ? null : this.#composer.node,
     );
   }
 }

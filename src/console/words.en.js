@@ -4,6 +4,7 @@
  */
 
 import { count } from './counts.js';
+import { inbox, people, person, privacy } from './words.people.en.js';
 import { desk, history, support } from './words.support.en.js';
 
 export const words = {
@@ -36,6 +37,7 @@ export const words = {
     supportWaiting: 'Your place in line',
     supportActive: 'Your coach',
     groups: 'Groups',
+    people: 'People',
     desk: 'Support desk',
     logout: 'Log out',
     back: 'Back',
@@ -127,6 +129,11 @@ export const words = {
   support,
   history,
   desk,
+
+  people,
+  person,
+  inbox,
+  privacy,
 
   groups: {
     title: 'Groups',

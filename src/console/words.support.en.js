@@ -190,6 +190,7 @@ export const desk = {
     returned: 'Nobody could take it just now. The conversation stays with you.',
     done: (name) => `${name} has taken over. Thank you for the care you took.`,
     taken: (name) => `${name} goes on with this conversation.`,
+    declined: (name) => `All right. ${name} is told, and stays with this person.`,
   },
 
   nudge: (name, time) =>

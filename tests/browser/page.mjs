@@ -12,9 +12,10 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { chromium } from 'playwright-core';
 import { desk } from './desk.mjs';
+import { people } from './people.mjs';
 import { talk } from './talk.mjs';
 
-const PARTS = { talk, desk };
+const PARTS = { talk, desk, people };
 
 const base = process.argv[2]?.replace(/\/$/, '');
 assert.ok(
