@@ -1,5 +1,6 @@
 /** What stays while views change: areas, the list of conversations, and how the connection is. */
 
+import { bell } from './bell.js';
 import { el, fill } from './element.js';
 import { helpRegion } from './help.js';
 import { offerRegion } from './offers.js';
@@ -14,8 +15,11 @@ export class Shell {
   #home;
   #banner = el('div', { class: 'banner', role: 'status' });
   #main = el('main', { id: 'content', tabindex: '-1' });
+  #me = el('a', { class: 'me', href: '#/account' });
+  #said = el('div', { class: 'said', role: 'status' });
   #areas = el('nav', { class: 'areas', 'aria-label': w.areas });
   #list;
+  #bell;
   #offers;
   #help;
   #timer;
@@ -25,6 +29,8 @@ export class Shell {
   constructor(home) {
     this.#home = home;
     this.#list = talkList(home);
+    this.renamed();
+    this.#bell = bell(home);
     this.#offers = home.coaching ? offerRegion(home) : null;
     this.#help = helpRegion(home);
     home.coaching?.changed.listen(() => this.#drawAreas());
@@ -41,18 +47,20 @@ export class Shell {
           'div',
           { class: 'row' },
           el('a', { class: 'brand', href: '#/' }, words.name),
-          el('span', { class: 'me' }, home.me.name),
+          this.#me,
+          this.#bell.node,
         ),
         this.#areas,
         this.#list.node,
         el('button', { class: 'link logout', onclick: home.logout }, w.logout),
       ),
-      el('div', { class: 'content' }, this.#banner, this.#help.node, this.#main),
+      el('div', { class: 'content' }, this.#banner, this.#help.node, this.#said, this.#main),
       this.#offers?.node ?? null,
     );
   }
 
   show(view, hash) {
+    if (this.#shown) fill(this.#said);
     this.#hash = hash;
     this.node.dataset.place = hash === '' ? 'home' : 'inside';
     document.title = view.title === words.name ? words.name : `${view.title} · ${words.name}`;
@@ -66,9 +74,21 @@ export class Shell {
     this.#drawAreas();
   }
 
+  renamed() {
+    const { name } = this.#home.me;
+    fill(this.#me, name);
+    this.#me.setAttribute('aria-label', w.account(name));
+  }
+
+  /** A line that goes with the next page. */
+  say(text) {
+    fill(this.#said, el('p', { class: 'notice' }, text));
+  }
+
   leave() {
     clearTimeout(this.#timer);
     this.#list.leave();
+    this.#bell.leave();
     this.#offers?.leave();
     this.#help.leave();
   }

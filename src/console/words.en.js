@@ -4,6 +4,8 @@
  */
 
 import { count } from './counts.js';
+import { account, doors } from './words.account.en.js';
+import { notices, telling } from './words.notices.en.js';
 import { inbox, people, person, privacy } from './words.people.en.js';
 import { desk, history, support } from './words.support.en.js';
 
@@ -38,6 +40,7 @@ export const words = {
     supportActive: 'Your coach',
     groups: 'Groups',
     people: 'People',
+    account: (name) => `${name}, your account`,
     desk: 'Support desk',
     logout: 'Log out',
     back: 'Back',
@@ -134,6 +137,11 @@ export const words = {
   person,
   inbox,
   privacy,
+
+  notices,
+  telling,
+  account,
+  doors,
 
   groups: {
     title: 'Groups',
