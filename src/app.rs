@@ -18,7 +18,7 @@ use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
 use crate::presence::{self, Presence, Registry};
 use crate::rates::{Counter, exchange};
-use crate::rights::Rights;
+use crate::rights::{Rights, Sight};
 use crate::session::{Repair, Sessions};
 use crate::store::{Carry, Store};
 use crate::timers::{Driver, Fire, Others, Share};
@@ -67,6 +67,12 @@ pub enum StartError {
     /// The master key.
     #[error(transparent)]
     MasterKey(#[from] crate::auth::MasterKeyError),
+    /// The mailer.
+    #[error(transparent)]
+    Mail(#[from] crate::mail::OpenError),
+    /// Notifications and pushes.
+    #[error(transparent)]
+    Notifications(#[from] crate::features::notifications::OpenError),
     /// The servers between nodes.
     #[error(transparent)]
     Redis(#[from] crate::redis::OpenError),
@@ -268,12 +274,16 @@ impl App {
         let Core { engine, clock, hub, registry, nodes, store, authenticator, features, .. } = core;
         let mut cluster = core.cluster;
         let (log, timers) = (Arc::clone(&engine.log), Arc::clone(&engine.timers));
-        let presence = Presence::new(registry, Arc::clone(&store), clock.clone());
+        let sight = Arc::clone(&features) as Arc<dyn Sight>;
+        let presence = Presence::new(registry, Arc::clone(&store), sight, clock.clone());
+        let watches = Arc::clone(&presence);
+        features.people.tell_changes(Box::new(move |user| watches.seen_differently(user)));
         let repair = Arc::new(Repair {
             hub: Arc::clone(&hub),
             log: Arc::clone(&log),
             rights: Arc::clone(&features) as Arc<dyn Rights>,
             authenticator: Arc::clone(&authenticator),
+            people: Arc::clone(&features.people),
             conversations: Arc::clone(&features.conversations),
             clock: clock.clone(),
         });
@@ -306,6 +316,7 @@ impl App {
             routes: vec![
                 edge.routes(),
                 Arc::clone(&features.accounts).routes(),
+                Arc::clone(&features.notifications).routes(),
                 http::commands::routes(dispatch.clone()),
             ],
             authenticator,
@@ -336,6 +347,7 @@ impl App {
         }
         features.support.start().await?;
         tasks.push(tokio::spawn(Arc::clone(&features.support).run()));
+        tasks.push(tokio::spawn(Arc::clone(&features.conversations).run()));
         let serving = Arc::clone(&server);
         tasks.push(tokio::spawn(async move { serving.serve(router).await }));
         let drain_window = Duration::from_millis(settings.drain_window_ms);
@@ -393,6 +405,7 @@ impl App {
         let settled = async {
             // In this order: each may still begin something of the next.
             self.dispatch.settled().await;
+            self.features.conversations.settled().await;
             self.timers.settled().await;
             self.store.settled().await;
         };

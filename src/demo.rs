@@ -7,7 +7,7 @@ use crate::dispatch::Dispatch;
 use crate::error::Result;
 use crate::features::accounts::Origin;
 use protocol::accounts::{Login, Register};
-use protocol::{Answer, ClientId, Command, ErrorCode, UserId, conversations, groups};
+use protocol::{Answer, ClientId, Command, ErrorCode, UserId, conversations, groups, people};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -76,6 +76,7 @@ pub async fn start(app: &App, url: &str) -> Result<String> {
         callers.push(caller(me, person.name, roles));
     }
     make_group(app.dispatch(), &callers).await?;
+    make_friends(app.dispatch(), &callers).await?;
     tokio::spawn(talk(app.dispatch().clone(), callers));
 
     let mut text = format!("open {url}/ and log in as one of these (password: {PASSWORD})\n");
@@ -124,6 +125,18 @@ async fn make_group(dispatch: &Dispatch, callers: &[Caller]) -> Result<()> {
             text: (*text).to_owned(),
         };
         dispatch.command(author, Command::PostCreate(post)).await?;
+    }
+    Ok(())
+}
+
+/// Those who talk know one another. Two requests that cross make friends.
+async fn make_friends(dispatch: &Dispatch, callers: &[Caller]) -> Result<()> {
+    for (from, to, _) in TALK {
+        let (Some(from), Some(to)) = (callers.get(from), callers.get(to)) else { continue };
+        for (me, them) in [(from, to), (to, from)] {
+            let request = people::RequestFriend { user_id: them.user_id };
+            dispatch.command(me, Command::FriendRequest(request)).await?;
+        }
     }
     Ok(())
 }

@@ -5,20 +5,23 @@ use crate::auth::{Caller, Vault};
 use crate::engine::schema::Schema;
 use crate::error::{Result, internal};
 use crate::features::accounts::{self, Accounts};
-use crate::features::conversations::Conversations;
+use crate::features::conversations::{self, Conversations};
 use crate::features::groups::{self, Groups};
+use crate::features::notifications::{self, Notifications};
+use crate::features::people::{self, Act, People};
 use crate::features::support::{self, Support};
 use crate::hub::Link;
 use crate::limits::Rates;
 use crate::log::{Log, REDACT_TIMER};
-use crate::rights::{Rights, Visible};
+use crate::mail::{self, Post};
+use crate::rights::{Rights, Sees, Sight, Visible};
 use crate::session::Sessions;
 use crate::store::{Carry, OutKey, RELAY_TIMER, Store};
 use crate::timers::{Fire, Timer};
 use crate::ws::Commands;
 use futures_util::future::BoxFuture;
 use protocol::close::CloseCode;
-use protocol::{Answer, Command, Error, ErrorCode, Format, Millis, Topic};
+use protocol::{Answer, Command, Error, ErrorCode, Event, Format, Millis, Topic, UserId};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -51,7 +54,10 @@ struct Table {
 
 /// The features, in the order in which they may call one another.
 pub struct Features {
+    pub(crate) post: Arc<Post>,
     pub(crate) accounts: Arc<Accounts>,
+    pub(crate) people: Arc<People>,
+    pub(crate) notifications: Arc<Notifications>,
     pub(crate) groups: Arc<Groups>,
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) support: Arc<Support>,
@@ -138,6 +144,7 @@ impl Table {
         within
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table, a line for each command")]
     async fn answer(
         &self,
         link: Option<&Arc<Link>>,
@@ -148,7 +155,8 @@ impl Table {
         use Command as C;
         self.within_rates(link, caller, &command)?;
         let link = || link.ok_or_else(no_connection);
-        let Features { accounts, groups, conversations, support, .. } = &*self.features;
+        let Features { people, notifications, groups, conversations, support, .. } =
+            &*self.features;
         let sessions = &self.sessions;
         Ok(answers!(match command for caller {
             each {
@@ -176,8 +184,36 @@ impl Table {
                 },
                 C::PresenceSet(it) => A::PresenceSet(sessions.set_presence(caller, it)),
             }
-            accounts {
+            people {
                 ProfileGet => profile,
+                PeopleSearch => search,
+                FollowAdd => follow,
+                FollowRemove => unfollow,
+                FollowApprove => approve,
+                FollowReject => reject,
+                FollowList => list_follows,
+                FriendRequest => request,
+                FriendAccept => accept,
+                FriendDecline => decline,
+                FriendCancel => cancel,
+                FriendRemove => remove,
+                FriendList => list_friends,
+                BlockAdd => block,
+                BlockRemove => unblock,
+                BlockList => list_blocks,
+                MuteAdd => mute,
+                MuteRemove => unmute,
+                MuteList => list_mutes,
+                PrivacyGet => privacy,
+                PrivacySet => set_privacy,
+            }
+            notifications {
+                NotificationList => list,
+                NotificationMark => mark,
+                NotificationSettingsGet => settings,
+                NotificationSettingsSet => set_settings,
+                PushRegister => register,
+                PushUnregister => unregister,
             }
             conversations {
                 ConversationOpen => open,
@@ -190,6 +226,8 @@ impl Table {
                 ConversationTyping => typing,
                 ConversationMute => mute,
                 ConversationArchive => archive,
+                ConversationAccept => accept,
+                ConversationRefuse => refuse,
             }
             groups {
                 GroupCreate => create,
@@ -242,6 +280,16 @@ impl Rights for Features {
     }
 }
 
+impl Sight for Features {
+    fn sees(&self, viewer: UserId, user: UserId) -> BoxFuture<'_, Result<Sees>> {
+        Box::pin(async move {
+            let presence = self.people.may(viewer, Act::Presence, user).await?;
+            let last_seen = presence && self.people.may(viewer, Act::LastSeen, user).await?;
+            Ok(Sees { presence, last_seen })
+        })
+    }
+}
+
 fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     Format::MessagePack.decode(bytes).map_err(|error| internal(&error))
 }
@@ -255,7 +303,15 @@ impl Carry for Features {
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             match effect {
+                mail::SEND => self.post.carry(key, body(bytes)?).await,
                 accounts::ACCOUNT_CREATE => self.accounts.carry(key, bytes).await,
+                accounts::ACCOUNT_CHANGED => self.people.index(body(bytes)?).await,
+                people::PROJECT => self.people.project(&body(bytes)?).await,
+                people::SHUT => self.conversations.carry_shut(body(bytes)?).await,
+                people::CHOSEN => {
+                    self.people.chosen(body(bytes)?);
+                    Ok(())
+                }
                 groups::PROJECT => self.groups.project(&body(bytes)?).await,
                 support::ENQUEUE => self.support.carry_enqueue(body(bytes)?).await,
                 support::ENDED => self.support.carry_ended(body(bytes)?).await,
@@ -270,6 +326,14 @@ impl Carry for Features {
             }
         })
     }
+
+    fn concerns(&self, topic: Topic, event: &Event) -> bool {
+        Notifications::concerns(topic, event)
+    }
+
+    fn told(&self, topic: Topic) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.notifications.told(topic))
+    }
 }
 
 impl Fire for Features {
@@ -280,8 +344,15 @@ impl Fire for Features {
                     let schema = Schema::embedded().as_ref().map_err(|error| internal(error))?;
                     self.store.relay_of(timer, schema).await
                 }
+                mail::MAIL_TIMER => self.post.deliver(&timer.subject).await,
                 REDACT_TIMER => self.log.finish_redactions(&timer.subject).await,
                 support::DESK_TIMER => self.support.desk_due(&timer.subject).await,
+                conversations::UNREAD_TIMER => self.conversations.unread_due(&timer.subject).await,
+                notifications::PUSH_TIMER => self.notifications.push_due(&timer.subject).await,
+                notifications::DELIVER_TIMER => {
+                    self.notifications.deliver_due(&timer.subject).await
+                }
+                notifications::DIGEST_TIMER => self.notifications.digest_due(&timer.subject).await,
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,
                 other => Err(internal(&format_args!("no timer is named {other:?}"))),
             }

@@ -18,6 +18,8 @@ pub mod hub;
 pub mod id;
 pub mod limits;
 pub mod log;
+pub mod mail;
+pub mod outbound;
 pub mod presence;
 pub mod problem;
 pub mod rates;

@@ -194,6 +194,8 @@ fn is_write(command: &Command) -> bool {
             | Command::ConversationEdit(_)
             | Command::ConversationReact(_)
             | Command::ConversationOpen(_)
+            | Command::FollowAdd(_)
+            | Command::FriendRequest(_)
             | Command::PostCreate(_)
             | Command::GroupCreate(_)
             | Command::SupportRequest(_)

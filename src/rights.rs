@@ -5,7 +5,7 @@
 use crate::auth::Caller;
 use crate::error::Result;
 use futures_util::future::BoxFuture;
-use protocol::{Seq, Topic};
+use protocol::{Seq, Topic, UserId};
 
 /// The part of a topic that a person may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,4 +34,26 @@ pub trait Rights: Send + Sync {
         caller: &'a Caller,
         topic: Topic,
     ) -> BoxFuture<'a, Result<Option<Visible>>>;
+}
+
+/// What of a person's presence another may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sees {
+    /// Whether the person is here.
+    pub presence: bool,
+    /// When they were last here.
+    pub last_seen: bool,
+}
+
+impl Sees {
+    /// All of it.
+    pub const ALL: Self = Self { presence: true, last_seen: true };
+    /// Nothing.
+    pub const NOTHING: Self = Self { presence: false, last_seen: false };
+}
+
+/// Who may see whose presence; implemented in `dispatch.rs`, injected by `app.rs`.
+pub trait Sight: Send + Sync {
+    /// What the viewer may see of a person now.
+    fn sees(&self, viewer: UserId, user: UserId) -> BoxFuture<'_, Result<Sees>>;
 }

@@ -188,6 +188,7 @@ async fn stay(mut connection: Connection, person: &Arc<Person>, hook: &mut dyn H
         let end = tokio::select! {
             biased;
             end = turn(&mut connection, person, hook) => end,
+            () = person.breaks.notified() => Some(Talk::Ended(Ended::Broken("on purpose"))),
             () = &mut look => {
                 if heard != connection.heard() {
                     (heard, asked) = (connection.heard(), false);

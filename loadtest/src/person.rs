@@ -105,6 +105,8 @@ pub(crate) struct Person {
     link: watch::Sender<Link>,
     stopping: AtomicBool,
     pub(crate) stop: Notify,
+    /// The connection breaks, without a word.
+    pub(crate) breaks: Notify,
 }
 
 impl Person {
@@ -127,6 +129,7 @@ impl Person {
             link: watch::Sender::new(Link::Down),
             stopping: AtomicBool::new(false),
             stop: Notify::new(),
+            breaks: Notify::new(),
         })
     }
 

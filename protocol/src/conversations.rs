@@ -37,6 +37,12 @@ pub struct Conversation {
     pub members: Vec<Person>,
     /// Nobody may write any more.
     pub closed: bool,
+    /// Nobody may write just now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
+    /// The first message of a stranger, and what became of it; absent once they just talk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
     /// Seq of its last event.
     pub head_seq: Seq,
     /// Up to where one has read.
@@ -53,6 +59,16 @@ pub struct Conversation {
     pub muted_until: Option<Millis>,
     /// Put away by oneself.
     pub archived: bool,
+}
+
+/// A stranger's wish to talk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Who wrote first.
+    pub by: UserId,
+    /// Said no to; shown to the one who said it only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
 }
 
 /// `conversation.open` with one other person. The same two people have one conversation.
@@ -85,6 +101,9 @@ pub struct List {
     /// Only archived ones, or only others; others if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived: Option<bool>,
+    /// Only first messages of strangers that wait for an answer, or only others; others if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<bool>,
     /// `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
@@ -226,6 +245,20 @@ pub struct Archive {
     pub on: bool,
 }
 
+/// `conversation.accept`: talk with the stranger who wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accept {
+    /// Which.
+    pub conversation_id: ConversationId,
+}
+
+/// `conversation.refuse`: the stranger is not told, and may not write more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refuse {
+    /// Which.
+    pub conversation_id: ConversationId,
+}
+
 /// Event `conversation.opened`, always seq 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConversationOpened {
@@ -321,6 +354,37 @@ pub struct ConversationClosed {}
 /// Event `conversation.reopened`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ConversationReopened {}
+
+/// Event `conversation.accepted`: the stranger's message is welcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationAccepted {
+    /// Who said so.
+    pub user_id: UserId,
+}
+
+/// Event `conversation.refused`; the stranger does not see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationRefused {
+    /// Who said so.
+    pub user_id: UserId,
+}
+
+/// Event `conversation.paused`: nobody may write just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConversationPaused {}
+
+/// Event `conversation.resumed`: that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConversationResumed {}
+
+/// Feed `conversation.requested`: somebody whom one does not know wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationRequested {
+    /// Which.
+    pub conversation_id: ConversationId,
+    /// Who.
+    pub user_id: UserId,
+}
 
 /// Feed `conversation.joined`: one is now in this conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

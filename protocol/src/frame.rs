@@ -4,7 +4,7 @@ use crate::fields::{Body, required, scalar};
 use crate::union::{Call, named_union};
 use crate::{
     DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, conversations, groups,
-    people, presence, session, support, topics,
+    notifications, people, presence, session, support, topics,
 };
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -60,6 +60,32 @@ commands! {
     PresenceUnwatch(presence::Unwatch) -> session::Done = "presence.unwatch";
     PresenceSet(presence::Set) -> session::Done = "presence.set";
     ProfileGet(people::GetProfile) -> people::ProfileResult = "profile.get";
+    PeopleSearch(people::SearchPeople) -> people::FoundPeople = "people.search";
+    FollowAdd(people::Follow) -> people::RelationResult = "follow.add";
+    FollowRemove(people::Unfollow) -> people::RelationResult = "follow.remove";
+    FollowApprove(people::ApproveFollower) -> people::RelationResult = "follow.approve";
+    FollowReject(people::RejectFollower) -> people::RelationResult = "follow.reject";
+    FollowList(people::ListFollows) -> people::People = "follow.list";
+    FriendRequest(people::RequestFriend) -> people::RelationResult = "friend.request";
+    FriendAccept(people::AcceptFriend) -> people::RelationResult = "friend.accept";
+    FriendDecline(people::DeclineFriend) -> people::RelationResult = "friend.decline";
+    FriendCancel(people::CancelFriend) -> people::RelationResult = "friend.cancel";
+    FriendRemove(people::RemoveFriend) -> people::RelationResult = "friend.remove";
+    FriendList(people::ListFriends) -> people::People = "friend.list";
+    BlockAdd(people::Block) -> people::RelationResult = "block.add";
+    BlockRemove(people::Unblock) -> people::RelationResult = "block.remove";
+    BlockList(people::ListBlocks) -> people::People = "block.list";
+    MuteAdd(people::MutePerson) -> people::RelationResult = "mute.add";
+    MuteRemove(people::UnmutePerson) -> people::RelationResult = "mute.remove";
+    MuteList(people::ListMutes) -> people::People = "mute.list";
+    PrivacyGet(people::GetPrivacy) -> people::PrivacyResult = "privacy.get";
+    PrivacySet(people::SetPrivacy) -> people::PrivacyResult = "privacy.set";
+    NotificationList(notifications::List) -> notifications::Notifications = "notification.list";
+    NotificationMark(notifications::Mark) -> notifications::Marked = "notification.mark";
+    NotificationSettingsGet(notifications::GetSettings) -> notifications::SettingsResult = "notification.settings.get";
+    NotificationSettingsSet(notifications::SetSettings) -> notifications::SettingsResult = "notification.settings.set";
+    PushRegister(notifications::Register) -> notifications::Registered = "push.register";
+    PushUnregister(notifications::Unregister) -> session::Done = "push.unregister";
     ConversationOpen(conversations::Open) -> conversations::ConversationResult = "conversation.open";
     ConversationGet(conversations::Get) -> conversations::ConversationResult = "conversation.get";
     ConversationList(conversations::List) -> conversations::Conversations = "conversation.list";
@@ -71,6 +97,8 @@ commands! {
     ConversationTyping(conversations::Typing) -> session::Done = "conversation.typing";
     ConversationMute(conversations::Mute) -> session::Done = "conversation.mute";
     ConversationArchive(conversations::Archive) -> session::Done = "conversation.archive";
+    ConversationAccept(conversations::Accept) -> conversations::ConversationResult = "conversation.accept";
+    ConversationRefuse(conversations::Refuse) -> session::Done = "conversation.refuse";
     GroupCreate(groups::Create) -> groups::GroupResult = "group.create";
     GroupGet(groups::Get) -> groups::GroupResult = "group.get";
     GroupList(groups::List) -> groups::Groups = "group.list";
@@ -111,8 +139,18 @@ named_union! {
         MemberLeft(conversations::MemberLeft) = "member.left";
         ConversationClosed(conversations::ConversationClosed) = "conversation.closed";
         ConversationReopened(conversations::ConversationReopened) = "conversation.reopened";
+        ConversationAccepted(conversations::ConversationAccepted) = "conversation.accepted";
+        ConversationRefused(conversations::ConversationRefused) = "conversation.refused";
+        ConversationPaused(conversations::ConversationPaused) = "conversation.paused";
+        ConversationResumed(conversations::ConversationResumed) = "conversation.resumed";
         ConversationJoined(conversations::ConversationJoined) = "conversation.joined";
+        ConversationRequested(conversations::ConversationRequested) = "conversation.requested";
+        FriendRequested(people::FriendRequested) = "friend.requested";
+        FriendAccepted(people::FriendAccepted) = "friend.accepted";
+        FollowRequested(people::FollowRequested) = "follow.requested";
+        FollowAdded(people::FollowAdded) = "follow.added";
         SessionRevoked(session::Revoked) = "session.revoked";
+        NotificationCreated(notifications::Created) = "notification.created";
         PostCreated(groups::PostPublished) = "post.created";
         MembershipStarted(groups::MembershipStarted) = "membership.started";
         MembershipEnded(groups::MembershipEnded) = "membership.ended";
@@ -143,6 +181,7 @@ named_union! {
         PresenceChanged(presence::Changed) = "presence.changed";
         Typing(conversations::TypingNow) = "typing";
         Receipt(conversations::Receipt) = "receipt";
+        NotificationRead(notifications::Read) = "notification.read";
         Position(support::Position) = "support.position";
         CoachAway(support::CoachAway) = "support.coach_away";
         DeskChanged(support::DeskChanged) = "desk.changed";

@@ -88,6 +88,10 @@ ids! {
     RequestId
     /// A coach's private note.
     NoteId
+    /// Something a person is told.
+    NotificationId
+    /// A device that takes pushes.
+    EndpointId
 }
 
 /// Bytes: base64 (RFC 4648 §4) in JSON, bin in MessagePack.

@@ -67,6 +67,14 @@ pub const PASSWORD_CHARS_MIN: usize = 10;
 pub const PASSWORD_BYTES_MAX: usize = 256;
 /// Description of a group.
 pub const DESCRIPTION_CHARS_MAX: usize = 2_000;
+/// Notifications that are kept of one person; the oldest go, those that were read first.
+pub const NOTIFICATIONS_MAX: usize = 200;
+/// Devices of one person that take pushes; the next one is `full`.
+pub const ENDPOINTS_MAX: usize = 20;
+/// Address of a device at a push service.
+pub const ENDPOINT_BYTES_MAX: usize = 2_048;
+/// A push comes this long after its cause, if nobody looked.
+pub const PUSH_AFTER_MS: i64 = 5_000;
 /// Text of a post.
 pub const POST_CHARS_MAX: usize = 8_000;
 /// Subject of a support request.
@@ -113,3 +121,13 @@ pub const RATING_STARS_MAX: u8 = 5;
 pub const RATING_EDIT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// `text` of a search in one's history.
 pub const SEARCH_CHARS_MAX: usize = 200;
+/// Messages that a stranger may send before the other accepts.
+pub const STRANGER_MESSAGES_MAX: u64 = 1;
+/// People one may block.
+pub const BLOCKS_MAX: usize = 1_000;
+/// People one may mute.
+pub const MUTES_MAX: usize = 1_000;
+/// Characters of a search for people, at least.
+pub const SEARCH_CHARS_MIN: usize = 2;
+/// A request to be friends that was declined can come again from the same person after this.
+pub const FRIEND_AGAIN_MS: i64 = 7 * 24 * 60 * 60 * 1_000;

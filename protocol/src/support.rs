@@ -81,7 +81,7 @@ pub struct Request {
     /// The coach's connection dropped; back in the queue at the front unless it returns by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_until: Option<Millis>,
-    /// What the coach wrote at the end.
+    /// What the coach wrote at the end; where the request is open again, at the end before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
     /// What the member thinks of it, in the history.
@@ -387,8 +387,7 @@ request_events! {
     /// Feed `support.offered`, to the member and the coach: it may be accepted until
     /// `request.offered_until`.
     Offered
-    /// Feed `support.claimed`, to the member and the coach; and to the coach to whom it was
-    /// offered, where another one was faster.
+    /// Feed `support.claimed`, to the member and the coach.
     Claimed
     /// Feed `support.transfer_offered`, to the member, the coach who answers and the one it is
     /// offered to.

@@ -123,6 +123,8 @@ fn a_conversation_with_an_unknown_last_event_is_read() {
                 subject_id: None,
                 members: Vec::new(),
                 closed: false,
+                paused: false,
+                request: None,
                 head_seq: 9,
                 read_seq: 0,
                 unread: 0,

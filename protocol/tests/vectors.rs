@@ -14,8 +14,17 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-const FEATURES: [&str; 8] =
-    ["session", "topics", "presence", "people", "conversations", "groups", "support", "errors"];
+const FEATURES: [&str; 9] = [
+    "session",
+    "topics",
+    "presence",
+    "people",
+    "conversations",
+    "groups",
+    "notifications",
+    "support",
+    "errors",
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

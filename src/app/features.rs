@@ -9,8 +9,11 @@ use crate::dispatch::Features;
 use crate::features::accounts::{self, Accounts};
 use crate::features::conversations::Conversations;
 use crate::features::groups::Groups;
+use crate::features::notifications::{self, Notifications};
+use crate::features::people::People;
 use crate::features::support::{self, CrisisWords, Support};
 use crate::hub::Hub;
+use crate::mail::{self, Post};
 use crate::presence::Registry;
 use crate::rates::Counter;
 use crate::store::Store;
@@ -35,6 +38,13 @@ impl Ground<'_> {
         let Ground { engine, store, bus, hub, registry, counter, settings, clock } = self;
         let (log, timers) = (&engine.log, &engine.timers);
         let master = MasterKey::open(&settings.master_key_path())?;
+        let post = Post::new(
+            Arc::clone(store),
+            Arc::clone(timers),
+            mail::mailer(settings)?,
+            &master,
+            clock.clone(),
+        );
         let keys = KeyRing::open(Arc::clone(store), &master, clock.clone()).await?;
         let vault = Vault::new(Arc::clone(store), &master, clock.clone());
         let tokens = Arc::new(AccessTokens::new(keys, clock.clone()));
@@ -50,6 +60,24 @@ impl Ground<'_> {
             counter,
         });
         let authenticator = Authenticator::new(tokens, accounts.clone());
+        let people =
+            People::new(Arc::clone(store), Arc::clone(bus), Arc::clone(&accounts), clock.clone());
+        let forgets = Arc::clone(&people);
+        hub.forget_with(Box::new(move |user, other| forgets.forget_here(user, other)));
+        let notifications = Notifications::open(notifications::Parts {
+            store: Arc::clone(store),
+            log: Arc::clone(log),
+            timers: Arc::clone(timers),
+            bus: Arc::clone(bus),
+            hub: Arc::clone(hub),
+            registry: Arc::clone(registry),
+            accounts: Arc::clone(&accounts),
+            post: Arc::clone(&post),
+            master: &master,
+            clock: clock.clone(),
+            settings: settings.into(),
+        })
+        .await?;
         let groups = Groups::new(
             Arc::clone(store),
             Arc::clone(log),
@@ -61,7 +89,11 @@ impl Ground<'_> {
             Arc::clone(store),
             Arc::clone(log),
             Arc::clone(bus),
+            Arc::clone(timers),
             Arc::clone(&accounts),
+            Arc::clone(&people),
+            settings.people_stranger_requests && settings.limits,
+            Arc::clone(&notifications),
             clock.clone(),
         );
         let support = Support::new(support::Ground {
@@ -78,7 +110,10 @@ impl Ground<'_> {
             limits: settings.into(),
         });
         let features = Features {
+            post,
             accounts,
+            people,
+            notifications,
             groups,
             conversations,
             support,

@@ -132,16 +132,31 @@ pub enum Control {
         /// To listen to what.
         channel: Channel,
     },
+    /// What somebody lets others see or do changed, or what is between two people: what was
+    /// remembered of it is out of date. To all nodes.
+    Forget {
+        /// Whose.
+        user: UserId,
+        /// With whom; `None`: with anybody.
+        other: Option<UserId>,
+    },
 }
 
 impl Control {
-    /// Whom it is about; it reaches the nodes where that person is connected.
+    /// Whom it is about; but for [`Control::Forget`], it reaches the nodes where that person is
+    /// connected.
     pub const fn user(&self) -> UserId {
         match self {
-            Self::Close { user, .. } | Self::Opened { user, .. } | Self::Revoke { user, .. } => {
-                *user
-            }
+            Self::Close { user, .. }
+            | Self::Opened { user, .. }
+            | Self::Revoke { user, .. }
+            | Self::Forget { user, .. } => *user,
         }
+    }
+
+    /// Whether it is for all nodes.
+    pub const fn is_for_all(&self) -> bool {
+        matches!(self, Self::Forget { .. })
     }
 }
 

@@ -33,6 +33,14 @@ impl Kind for bool {
     }
 }
 
+impl Kind for Option<bool> {
+    const ALLOWED: &'static str = "`on`, `off` or `auto`";
+
+    fn parse(text: &str) -> Option<Self> {
+        if text == "auto" { Some(None) } else { bool::parse(text).map(Some) }
+    }
+}
+
 impl Kind for u32 {
     const ALLOWED: &'static str = "a whole number";
 

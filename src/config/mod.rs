@@ -139,28 +139,52 @@ settings! {
     tls_cert: Option<PathBuf> = "tls.cert", "";
     /// Private key, PEM; with `tls.cert`.
     tls_key: Option<PathBuf> = "tls.key", "";
-    /// New accounts wait for their e-mail address to be verified.
-    accounts_verify_email: bool = "accounts.verify_email", "off";
+    /// The address under which people reach this server, for links in mails; `http://` and `listen` where none is named.
+    public_url: Option<String> = "public_url", "";
+    /// The mail server: `smtps://user:password@host`, or `smtp://…?tls=required` for STARTTLS; files in the folder `outbox` of `data` where none is named.
+    mail_smtp_url: Option<String> = "mail.smtp_url", "";
+    /// Whom mails come from.
+    mail_from: String = "mail.from", "Sanctuary <sanctuary@localhost>";
+    /// New accounts wait for their e-mail address to be verified; `auto`: where `mail.smtp_url` names a server.
+    accounts_verify_email: Option<bool> = "accounts.verify_email", "auto";
     /// How long an access token lives.
     accounts_token_ttl_min: u32 = "accounts.token_ttl_min", "15", 1 to 60;
-    /// The first message of a stranger waits as a request.
-    people_stranger_requests: bool = "people.stranger_requests", "off";
+    /// The first message of a stranger waits as a request; not with `limits = off`.
+    people_stranger_requests: bool = "people.stranger_requests", "on";
     /// A request waits at most this long for a coach.
-    support_max_wait_min: u32 = "support.max_wait_min", "1440", 1 to 100_000;
+    support_max_wait_s: u32 = "support.max_wait_s", "86400", 1 to 6_000_000;
     /// A member's message without an answer for this long: the coach is nudged.
-    support_nudge_min: u32 = "support.nudge_min", "10", 1 to 1_440;
+    support_nudge_s: u32 = "support.nudge_s", "600", 1 to 86_400;
     /// After the nudge, without an answer for this long: the member is at the front of the queue again.
-    support_unanswered_min: u32 = "support.unanswered_min", "5", 1 to 1_440;
+    support_unanswered_s: u32 = "support.unanswered_s", "300", 1 to 86_400;
     /// A coach's message without an answer for this long: the member is asked.
-    support_warn_min: u32 = "support.warn_min", "30", 1 to 10_080;
+    support_warn_s: u32 = "support.warn_s", "1800", 1 to 604_800;
     /// After that, without an answer for this long: the request ends as abandoned.
-    support_abandon_min: u32 = "support.abandon_min", "30", 1 to 10_080;
+    support_abandon_s: u32 = "support.abandon_s", "1800", 1 to 604_800;
     /// Requests of a person that cost nothing, in each `support.free_days`; 0: as many as wanted.
     support_free_requests: u32 = "support.free_requests", "0", 0 to 1_000;
     /// See `support.free_requests`.
     support_free_days: u32 = "support.free_days", "30", 1 to 366;
     /// File of words that sound like an emergency, a phrase a line; a built-in list where none is named.
     support_crisis_words_file: Option<PathBuf> = "support.crisis_words_file", "";
+    /// Whom push services may write to about our pushes: `mailto:…` or `https:…`; some ask for it.
+    push_contact: Option<String> = "push.contact", "";
+    /// Push services of browsers may have private addresses, and no TLS. For tests only.
+    push_private_endpoints: bool = "push.private_endpoints", "off";
+    /// Key of a Google service account, JSON: pushes go to Android by Firebase.
+    push_fcm_key_file: Option<PathBuf> = "push.fcm_key_file", "";
+    /// Where Firebase is.
+    push_fcm_url: String = "push.fcm_url", "https://fcm.googleapis.com";
+    /// Key of Apple's push service, `.p8`; with the three settings that follow.
+    push_apns_key_file: Option<PathBuf> = "push.apns_key_file", "";
+    /// Name of that key.
+    push_apns_key_id: Option<String> = "push.apns_key_id", "";
+    /// The team it belongs to.
+    push_apns_team_id: Option<String> = "push.apns_team_id", "";
+    /// The app that pushes are for.
+    push_apns_topic: Option<String> = "push.apns_topic", "";
+    /// Where Apple's push service is.
+    push_apns_url: String = "push.apns_url", "https://api.push.apple.com";
     /// Open connections of one person on a node.
     connections_per_person_max: u32 = "connections.per_person_max", "20", 1 to 10_000;
     /// Commands of one person, on average over ten seconds.
@@ -210,8 +234,16 @@ impl Settings {
                 settings.cql_tls_key.is_some(),
             ),
         ];
-        if let Some((one, _, other, _)) = pairs.into_iter().find(|(_, one, _, other)| one != other)
-        {
+        let apns = |other: &'static str, named: bool| {
+            ("push.apns_key_file", settings.push_apns_key_file.is_some(), other, named)
+        };
+        let pairs = pairs.into_iter().chain([
+            apns("push.apns_key_id", settings.push_apns_key_id.is_some()),
+            apns("push.apns_team_id", settings.push_apns_team_id.is_some()),
+            apns("push.apns_topic", settings.push_apns_topic.is_some()),
+        ]);
+        let mut pairs = pairs;
+        if let Some((one, _, other, _)) = pairs.find(|(_, one, _, other)| one != other) {
             return Err(ConfigError::Together { one, other });
         }
         if settings.cql_tls_cert.is_some() && settings.cql_tls_ca.is_none() {
@@ -231,6 +263,17 @@ impl Settings {
     /// The file of the master key.
     pub fn master_key_path(&self) -> PathBuf {
         self.master_key_file.clone().unwrap_or_else(|| self.data.join("master.key"))
+    }
+
+    /// Whether new accounts wait for their e-mail address to be verified.
+    pub fn verify_email(&self) -> bool {
+        self.accounts_verify_email.unwrap_or(self.mail_smtp_url.is_some())
+    }
+
+    /// What links in mails begin with, without a slash at the end.
+    pub fn public_url(&self) -> String {
+        let url = self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen));
+        url.trim_end_matches('/').to_owned()
     }
 
     /// Open connections of one person.

@@ -3,6 +3,10 @@
 //! may call those before it, and reaches those behind it by an effect.
 
 pub mod accounts;
+
+pub mod people;
+
 pub mod conversations;
 pub mod groups;
+pub mod notifications;
 pub mod support;

@@ -11,7 +11,7 @@ use super::outbox::{Entry, Kind, Outbox};
 use super::pace::Pace;
 use super::pulse::{Due, Seen, Tempo};
 use super::signal;
-use super::state::State;
+use super::state::{Begin, State};
 use crate::auth::Caller;
 use crate::bus::{Channel, Class, Missed};
 use bytes::Bytes;
@@ -178,12 +178,24 @@ impl Link {
     /// that is being handled is queued, so the reply always comes first. To be called by the
     /// command's own future, not by a task that it spawned.
     pub fn follow(&self, topic: Topic, replay: Replay) {
+        self.after_reply(Begin::Topic(topic, replay));
+        self.task.wake();
+    }
+
+    /// True once the reply to the command that is being handled is queued: what is sent then
+    /// comes after it. To be called as [`Link::follow`] is.
+    pub fn answered(&self) -> Arc<AtomicBool> {
+        let answered = Arc::default();
+        self.after_reply(Begin::Told(Arc::clone(&answered)));
+        answered
+    }
+
+    fn after_reply(&self, begin: Begin) {
         let owner = self.owner();
         self.change(|inner| match inner.holds(owner) {
-            Some(owner) => inner.follows.push((owner, topic, replay)),
-            None => inner.follow(topic, replay),
+            Some(owner) => inner.begins.push((owner, begin)),
+            None => inner.begin(begin),
         });
-        self.task.wake();
     }
 
     /// Forgets a topic's place; its events are no longer delivered unless they come over the
@@ -528,7 +540,7 @@ impl Link {
             inner.closed.get_or_insert(CloseCode::Normal);
             inner.outbox = Outbox::default();
             inner.cursors = Cursors::default();
-            inner.follows = Vec::new();
+            inner.begins = Vec::new();
             inner.early = Vec::new();
         });
         if self.woken.swap(false, Ordering::SeqCst) {

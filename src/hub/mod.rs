@@ -39,10 +39,14 @@ pub struct Hub {
     log: Arc<dyn Log>,
     bus: Arc<dyn Bus>,
     rights: OnceLock<Arc<dyn Rights>>,
+    forget: OnceLock<Forget>,
     channels: DashMap<Channel, Vec<Arc<Link>>>,
     connections_per_user_max: usize,
     pace: Arc<Pace>,
 }
+
+/// Forgets what was remembered of somebody, or of two people.
+pub type Forget = Box<dyn Fn(UserId, Option<UserId>) + Send + Sync>;
 
 /// Why a session was not attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +73,7 @@ impl Hub {
             log,
             bus,
             rights: OnceLock::new(),
+            forget: OnceLock::new(),
             channels: DashMap::new(),
             connections_per_user_max,
             pace: Arc::default(),
@@ -79,6 +84,11 @@ impl Hub {
     /// replay.
     pub fn rights_with(&self, rights: Arc<dyn Rights>) {
         let _ = self.rights.set(rights);
+    }
+
+    /// Who is told that what was remembered of people is out of date. Once, at wiring time.
+    pub fn forget_with(&self, forget: Forget) {
+        let _ = self.forget.set(forget);
     }
 
     /// A connection without session, as the edge makes it.
@@ -232,6 +242,11 @@ impl Hub {
         match control {
             Control::Close { user, login, code } => self.close_here(*user, *login, *code),
             Control::Revoke { user, channel } => self.revoke_here(*user, *channel),
+            Control::Forget { user, other } => {
+                if let Some(forget) = self.forget.get() {
+                    forget(*user, *other);
+                }
+            }
             Control::Opened { user, device_id, attempt, session } => {
                 self.opened_elsewhere(*user, device_id, (*attempt, *session));
             }

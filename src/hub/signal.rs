@@ -16,6 +16,7 @@ pub(super) fn class(signal: &Signal) -> Class {
         | Signal::Gap(_)
         | Signal::PresenceChanged(_)
         | Signal::Receipt(_)
+        | Signal::NotificationRead(_)
         | Signal::Position(_)
         | Signal::CoachAway(_)
         | Signal::DeskChanged(_) => Class::Coalescing,
@@ -48,7 +49,9 @@ fn key(push: &Push<Signal>) -> u64 {
         }
         Signal::Expiring(_) => {}
         // These tell of changes, not of a state.
-        Signal::Bye(_) | Signal::Gap(_) | Signal::DeskChanged(_) => return 0,
+        Signal::Bye(_) | Signal::Gap(_) | Signal::NotificationRead(_) | Signal::DeskChanged(_) => {
+            return 0;
+        }
     }
     hasher.finish().max(1)
 }

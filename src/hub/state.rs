@@ -10,6 +10,7 @@ use bytes::Bytes;
 use protocol::close::CloseCode;
 use protocol::{Format, Topic};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Signals that wait for a session to be open.
 const EARLY_SIGNALS_MAX: usize = 64;
@@ -21,6 +22,14 @@ pub(super) struct Place {
     pub(super) at: u32,
 }
 
+/// What begins once a reply is queued.
+pub(super) enum Begin {
+    /// A topic is replayed, and then live.
+    Topic(Topic, Replay),
+    /// Somebody outside wants to know.
+    Told(Arc<AtomicBool>),
+}
+
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, a byte each")]
 pub(super) struct State {
@@ -30,7 +39,7 @@ pub(super) struct State {
     pub(super) outbox: Outbox,
     pub(super) cursors: Cursors,
     /// Asked for by commands that have not been answered yet.
-    pub(super) follows: Vec<(Owner, Topic, Replay)>,
+    pub(super) begins: Vec<(Owner, Begin)>,
     /// Signals that came before the session was open.
     pub(super) early: Vec<Entry>,
     /// The reply to `session.open` is queued: pushes may follow.
@@ -60,28 +69,33 @@ impl State {
         if !self.open {
             return;
         }
-        if !self.follows.is_empty() {
-            let follows = std::mem::take(&mut self.follows);
-            for (theirs, topic, replay) in follows {
+        if !self.begins.is_empty() {
+            for (theirs, begin) in std::mem::take(&mut self.begins) {
                 if owner == OPENING || theirs == owner {
-                    self.follow(topic, replay);
+                    self.begin(begin);
                 } else {
-                    self.follows.push((theirs, topic, replay));
+                    self.begins.push((theirs, begin));
                 }
             }
         }
         self.cursors.release(owner);
     }
 
-    pub(super) fn follow(&mut self, topic: Topic, replay: Replay) {
-        if !self.cursors.follow(topic, replay) {
-            self.close(CloseCode::Resync);
+    pub(super) fn begin(&mut self, begin: Begin) {
+        match begin {
+            Begin::Topic(topic, replay) => {
+                if !self.cursors.follow(topic, replay) {
+                    self.close(CloseCode::Resync);
+                }
+            }
+            Begin::Told(told) => told.store(true, Ordering::Release),
         }
     }
 
     pub(super) fn forget(&mut self, topic: Topic) {
         self.cursors.remove(topic);
-        self.follows.retain(|(_, other, _)| *other != topic);
+        let is_other = |begin: &Begin| !matches!(begin, Begin::Topic(other, _) if *other == topic);
+        self.begins.retain(|(_, begin)| is_other(begin));
     }
 
     /// How many frames were queued, and whether there is work for the task.
@@ -198,8 +212,25 @@ impl State {
             self.outbox.discard();
         }
         self.closed = Some(code);
-        self.follows = Vec::new();
+        self.begins = Vec::new();
         self.early = Vec::new();
         let _ = self.outbox.push(Entry::reply(close));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_a_reply_begins_with_that_reply() {
+        let mut state = State { open: true, ..State::default() };
+        let told: Arc<AtomicBool> = Arc::default();
+        state.begins.push((7, Begin::Told(Arc::clone(&told))));
+        state.release(8);
+        assert!(!told.load(Ordering::Acquire));
+        state.release(7);
+        assert!(told.load(Ordering::Acquire));
+        assert!(state.begins.is_empty());
     }
 }

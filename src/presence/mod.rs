@@ -4,6 +4,9 @@
 //! this module knows who wants to hear of whom. Changes go out at most once a second a watcher,
 //! newest state only. Costs nothing for people whom nobody watches. Nobody is told that somebody
 //! is offline because the registry is uncertain.
+//!
+//! Who may see whom is asked at the watch and at each delivery ([`Sight`]); whom one may not see is
+//! offline, and was never here.
 
 mod model;
 mod redis;
@@ -15,7 +18,8 @@ pub use registry::{Ended, Local, Registry};
 
 use crate::clock::Clock;
 use crate::error::Result;
-use crate::hub::Link;
+use crate::hub::{Hub, Link};
+use crate::rights::{Sees, Sight};
 use crate::store::{Maximum, PlainRecord, Store, Value, record};
 use dashmap::{DashMap, DashSet};
 use futures_util::stream;
@@ -24,6 +28,7 @@ use protocol::limits::WATCHED_USERS_MAX;
 use protocol::presence::{Changed, Declared, State, States, Status};
 use protocol::{Error, ErrorCode, Millis, Push, SessionId, UserId};
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -42,6 +47,14 @@ record! {
     }
 }
 
+/// What is told of somebody whom one may not see.
+const HIDDEN: Told = Told { status: Status::Offline, uncertain: false };
+/// Whether a session of this person is in the foreground on this node.
+pub fn is_looking(hub: &Hub, user: UserId) -> bool {
+    let links = hub.links_of(user);
+    links.iter().any(|link| link.session().is_some_and(|session| session.foreground))
+}
+
 /// What a watcher was told of somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Told {
@@ -52,8 +65,18 @@ struct Told {
 /// Someone who watches.
 struct Watcher {
     link: Weak<Link>,
-    /// Whom, with what was told last; `None` while the first answer is on its way.
-    watched: HashMap<UserId, Option<Told>>,
+    /// Who; nobody, of a connection without session.
+    viewer: Option<UserId>,
+    /// Whom.
+    watched: HashMap<UserId, Place>,
+}
+
+/// What a watcher knows of one person.
+struct Place {
+    /// `None` while the answer is made.
+    told: Option<Told>,
+    /// The answer is queued: what is pushed from now on comes after it.
+    answered: Arc<AtomicBool>,
 }
 
 /// Someone who is watched.
@@ -62,30 +85,42 @@ struct Watched {
     by: Vec<SessionId>,
     /// What was last known for sure.
     seen: Option<Status>,
+    /// The look that saw it: one that began earlier and ended later knows less.
+    look: u64,
 }
 
 /// See the module.
 pub struct Presence {
     registry: Arc<dyn Registry>,
     store: Arc<Store>,
+    sight: Arc<dyn Sight>,
     clock: Clock,
     watchers: DashMap<SessionId, Watcher>,
     watched: DashMap<UserId, Watched>,
     /// Those whom somebody began to watch since the last round: what changed while the first
     /// answer was made is found then.
     begun: DashSet<UserId>,
+    /// Counts looks at the registry, in the order in which they begin.
+    looks: AtomicU64,
 }
 
 impl Presence {
-    /// Over a registry, which knows who is connected.
-    pub fn new(registry: Arc<dyn Registry>, store: Arc<Store>, clock: Clock) -> Arc<Self> {
+    /// Over a registry, which knows who is connected, and `sight`, who may know of it.
+    pub fn new(
+        registry: Arc<dyn Registry>,
+        store: Arc<Store>,
+        sight: Arc<dyn Sight>,
+        clock: Clock,
+    ) -> Arc<Self> {
         Arc::new(Self {
             registry,
             store,
+            sight,
             clock,
             watchers: DashMap::new(),
             watched: DashMap::new(),
             begun: DashSet::new(),
+            looks: AtomicU64::new(0),
         })
     }
 
@@ -108,18 +143,39 @@ impl Presence {
         self.begun.retain(|user| !touched.contains(user));
         touched.retain(|user| self.watched.contains_key(user));
         let touched: Vec<UserId> = touched.into_iter().collect();
-        let mut looked = Vec::with_capacity(touched.len());
+        let mut died = Vec::new();
         for users in touched.chunks(LOOK_USERS_MAX) {
-            looked.extend(users.iter().copied().zip(self.registry.look(users).await));
+            let look = self.begin_look();
+            let known = self.registry.look(users).await;
+            died.extend(self.tell(look, users.iter().copied().zip(known)).await);
         }
-        let died = self.tell(looked);
         self.keep(died).await?;
         self.keep_last_seen().await
+    }
+
+    /// What somebody lets others see changed, or, without a name, that of many may have: those
+    /// who watch are told in the next round, and until then nothing.
+    pub fn seen_differently(&self, user: Option<UserId>) {
+        let Some(user) = user else {
+            let all: Vec<UserId> = self.watched.iter().map(|watched| *watched.key()).collect();
+            for user in all {
+                self.begun.insert(user);
+            }
+            return;
+        };
+        if self.watched.contains_key(&user) {
+            self.begun.insert(user);
+        }
     }
 
     /// A session of this person opened.
     pub fn opened(&self, user: UserId, link: &Link) {
         self.registry.opened(user, link);
+    }
+
+    /// A session of this person went into the background, or came back.
+    pub fn turned(&self, user: UserId) {
+        self.registry.turned(user);
     }
 
     /// A session of this person ended, and the hub forgot it.
@@ -136,18 +192,22 @@ impl Presence {
 
     /// `presence.watch`
     pub async fn watch(&self, link: &Arc<Link>, users: Vec<UserId>) -> Result<States> {
+        let answered = link.answered();
+        let viewer = link.session().map(|session| session.caller.user_id);
         {
-            let mut watcher = self
-                .watchers
-                .entry(link.id())
-                .or_insert_with(|| Watcher { link: Arc::downgrade(link), watched: HashMap::new() });
+            let mut watcher = self.watchers.entry(link.id()).or_insert_with(|| Watcher {
+                link: Arc::downgrade(link),
+                viewer,
+                watched: HashMap::new(),
+            });
             let new = users.iter().filter(|user| !watcher.watched.contains_key(user)).count();
             if watcher.watched.len() + new > WATCHED_USERS_MAX {
                 let message = format!("At most {WATCHED_USERS_MAX} people can be watched.");
                 return Err(Error::new(ErrorCode::Full, message));
             }
             for &user in &users {
-                if watcher.watched.insert(user, None).is_none() {
+                let place = Place { told: None, answered: Arc::clone(&answered) };
+                if watcher.watched.insert(user, place).is_none() {
                     self.begin(user, link.id());
                 }
             }
@@ -156,20 +216,32 @@ impl Presence {
         if link.has_ended() {
             self.unwatch_all(link.id());
         }
+        let look = self.begin_look();
         let looked = self.registry.look(&users).await;
-        let see = |(&user, known): (&UserId, &Known)| (user, self.see(user, known), known.died_at);
-        let told: Vec<(UserId, Told, Option<Millis>)> =
-            users.iter().zip(&looked).map(see).collect();
+        let sees: Vec<Sees> = stream::iter(users.clone())
+            .map(|user| self.sees(viewer, user))
+            .buffered(READS_AT_ONCE)
+            .try_collect()
+            .await?;
+        let told: Vec<(UserId, Told, Sees, Option<Millis>)> = users
+            .iter()
+            .zip(&looked)
+            .zip(sees)
+            .map(|((&user, known), sees)| {
+                let told = self.see(user, look, known);
+                (user, if sees.presence { told } else { HIDDEN }, sees, known.died_at)
+            })
+            .collect();
         if let Some(mut watcher) = self.watchers.get_mut(&link.id()) {
-            for &(user, told, _) in &told {
+            for &(user, told, _, _) in &told {
                 if let Some(place) = watcher.watched.get_mut(&user) {
-                    *place = Some(told);
+                    place.told = Some(told);
                     self.begun.insert(user);
                 }
             }
         }
-        let states =
-            stream::iter(told).map(|(user, told, died_at)| self.state(user, told, died_at));
+        let states = stream::iter(told)
+            .map(|(user, told, sees, died_at)| self.state(user, told, sees, died_at));
         Ok(States { states: states.buffered(READS_AT_ONCE).try_collect().await? })
     }
 
@@ -213,20 +285,42 @@ impl Presence {
         });
     }
 
-    /// What is to be told of somebody; what is sure is remembered for when it is not.
-    fn see(&self, user: UserId, known: &Known) -> Told {
+    fn begin_look(&self) -> u64 {
+        self.looks.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// What is to be told of somebody; what is sure is remembered for when it is not, and for a
+    /// look that was overtaken by a later one.
+    fn see(&self, user: UserId, look: u64, known: &Known) -> Told {
         let mut watched = self.watched.get_mut(&user);
-        let status = model::status(known, watched.as_ref().and_then(|watched| watched.seen));
+        let seen = watched.as_ref().and_then(|watched| watched.seen);
+        let status = model::status(known, seen);
         let uncertain = known.is_uncertain();
         if let Some(watched) = watched.as_mut().filter(|_| !uncertain) {
-            watched.seen = Some(status);
+            if let Some(status) = seen.filter(|_| look < watched.look) {
+                return Told { status, uncertain };
+            }
+            (watched.seen, watched.look) = (Some(status), look);
         }
         Told { status, uncertain }
     }
 
-    async fn state(&self, user_id: UserId, told: Told, died_at: Option<Millis>) -> Result<State> {
+    async fn sees(&self, viewer: Option<UserId>, user: UserId) -> Result<Sees> {
+        match viewer {
+            Some(viewer) => self.sight.sees(viewer, user).await,
+            None => Ok(Sees::NOTHING),
+        }
+    }
+
+    async fn state(
+        &self,
+        user_id: UserId,
+        told: Told,
+        sees: Sees,
+        died_at: Option<Millis>,
+    ) -> Result<State> {
         let Told { status, uncertain } = told;
-        if status != Status::Offline {
+        if status != Status::Offline || !sees.last_seen {
             return Ok(State { user_id, status, last_seen_at: None, uncertain });
         }
         let row = self.store.get::<LastSeenRow>(vec![Value::Uuid(user_id.0)]).await?;
@@ -240,31 +334,26 @@ impl Presence {
 
     /// Tells each watcher what looks different, in one push. Returns those who were seen here and
     /// are gone with their node, which keeps nothing any more.
-    fn tell(&self, looked: Vec<(UserId, Known)>) -> Vec<Ended> {
+    async fn tell(&self, look: u64, looked: impl Iterator<Item = (UserId, Known)>) -> Vec<Ended> {
         let now = self.clock.now();
         let mut died = Vec::new();
         let mut news: HashMap<SessionId, Vec<State>> = HashMap::new();
         for (user_id, known) in looked {
-            if known.is_uncertain() {
-                // Whatever was told last still is the best there is to say.
-                continue;
-            }
             let before = self.watched.get(&user_id).and_then(|watched| watched.seen);
-            if let Some(at) = known.died_at.filter(|_| before != Some(Status::Offline)) {
+            let uncertain = known.is_uncertain();
+            if let Some(at) = known.died_at.filter(|_| before != Some(Status::Offline))
+                && !uncertain
+            {
                 died.push(Ended { user: user_id, at });
             }
-            let now_known = self.see(user_id, &known);
+            // Where it is uncertain, whatever was told last still is the best there is to say.
+            let known_now = (!uncertain).then(|| self.see(user_id, look, &known));
             let Some(by) = self.watched.get(&user_id).map(|watched| watched.by.clone()) else {
                 continue;
             };
-            let Told { status, uncertain } = now_known;
-            let last_seen_at = (status == Status::Offline).then(|| known.died_at.unwrap_or(now));
+            let seen_at = known.died_at.unwrap_or(now);
             for session in by {
-                let Some(mut watcher) = self.watchers.get_mut(&session) else { continue };
-                let told = watcher.watched.get_mut(&user_id).and_then(Option::as_mut);
-                if let Some(told) = told.filter(|told| **told != now_known) {
-                    *told = now_known;
-                    let state = State { user_id, status, last_seen_at, uncertain };
+                if let Some(state) = self.news(session, user_id, known_now, seen_at).await {
                     news.entry(session).or_default().push(state);
                 }
             }
@@ -276,6 +365,37 @@ impl Presence {
             }
         }
         died
+    }
+
+    /// What one watcher is to be told of somebody, if it differs from what was told.
+    async fn news(
+        &self,
+        session: SessionId,
+        user_id: UserId,
+        known: Option<Told>,
+        seen_at: Millis,
+    ) -> Option<State> {
+        let viewer = self.watchers.get(&session)?.viewer;
+        let Ok(sees) = self.sees(viewer, user_id).await else {
+            // Rather nothing than what one may not see; again in the next round.
+            self.begun.insert(user_id);
+            return None;
+        };
+        let told_now = if sees.presence { known? } else { HIDDEN };
+        let mut watcher = self.watchers.get_mut(&session)?;
+        let place = watcher.watched.get_mut(&user_id)?;
+        if !place.answered.load(Ordering::Acquire) {
+            self.begun.insert(user_id);
+            return None;
+        }
+        let told = place.told.as_mut()?;
+        if *told == told_now {
+            return None;
+        }
+        *told = told_now;
+        let Told { status, uncertain } = told_now;
+        let last_seen_at = (status == Status::Offline && sees.last_seen).then_some(seen_at);
+        Some(State { user_id, status, last_seen_at, uncertain })
     }
 
     async fn keep_last_seen(&self) -> Result<()> {

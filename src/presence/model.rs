@@ -28,6 +28,8 @@ pub struct Known {
     pub sessions: Sessions,
     /// The last session dropped; for so long others still see the person.
     pub grace_left: Option<Duration>,
+    /// One of them is in the foreground.
+    pub foreground: bool,
     /// What the person said.
     pub declared: Option<Declared>,
     /// Somebody who is gone was last here then, and nobody kept that: a node died with the session.
@@ -36,8 +38,13 @@ pub struct Known {
 
 impl Known {
     /// Nothing at all.
-    pub const UNKNOWN: Self =
-        Self { sessions: Sessions::Unknown, grace_left: None, declared: None, died_at: None };
+    pub const UNKNOWN: Self = Self {
+        sessions: Sessions::Unknown,
+        grace_left: None,
+        foreground: false,
+        declared: None,
+        died_at: None,
+    };
 
     /// Whether what others see may be out of date.
     pub fn is_uncertain(&self) -> bool {
@@ -78,6 +85,8 @@ pub(super) enum Standing {
 pub(super) struct Record {
     /// Who holds each session.
     pub(super) holders: Vec<Epoch>,
+    /// Who holds those that are in the foreground.
+    pub(super) looked_at: Vec<Epoch>,
     /// What the person said.
     pub(super) declared: Option<Declared>,
     /// The last session dropped; by the registry's clock.
@@ -111,7 +120,9 @@ pub(super) fn known(
     let grace_left = (!open && !grace.is_zero()).then_some(grace);
     let is_gone = sessions == Sessions::None && grace_left.is_none();
     let died_at = died_at.filter(|_| is_gone && record.declared != Some(Declared::Invisible));
-    Known { sessions, grace_left, declared: record.declared, died_at }
+    let mut looked_at = record.looked_at.iter();
+    let foreground = looked_at.any(|&holder| standing(holder) == Standing::Living);
+    Known { sessions, grace_left, foreground, declared: record.declared, died_at }
 }
 
 /// What the registry says of itself.

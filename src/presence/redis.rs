@@ -17,7 +17,9 @@ use super::model::{self, GRACE_MS, Known, Sessions, Standing};
 use super::registry::{Ended, Registry};
 use crate::clock::Clock;
 use crate::hub::{Hub, Link};
-use crate::redis::{Epoch, LEASE_MS, Peers, Redis as Servers, Result, Shard};
+use crate::redis::{
+    Epoch, LEASE_MS, Peers, REFRESH_MS as LEASE_REFRESH_MS, Redis as Servers, Result, Shard,
+};
 use dashmap::{DashMap, DashSet};
 use entry::{REGISTRY, key, read_record, read_registered, read_run, read_time};
 use futures_util::future::{BoxFuture, join_all};
@@ -52,6 +54,9 @@ pub struct Tempo {
     pub grace: Duration,
     /// A living node may be without its lease, or not be known, for as long as this.
     pub settle: Duration,
+    /// A node whose lapse is noticed has been gone for so long at least: a lease without a
+    /// refresh, of which the last may have been due just then, and one more may be late.
+    pub gone_for: Duration,
     /// Between two looks at whether the registry is still there.
     pub check: Duration,
     /// All sessions are written again this often, so that they don't expire.
@@ -63,6 +68,7 @@ impl Default for Tempo {
         Self {
             grace: Duration::from_millis(GRACE_MS.unsigned_abs()),
             settle: Duration::from_millis(LEASE_MS),
+            gone_for: Duration::from_millis(LEASE_MS - 2 * LEASE_REFRESH_MS),
             check: Duration::from_millis(CHECK_MS),
             refresh: Duration::from_millis(REFRESH_MS),
         }
@@ -215,7 +221,8 @@ impl Inner {
         let declared = said.map(|said| said.declared);
         let open = !self.hub.links_of(user).is_empty();
         let sessions = if open { Sessions::Open } else { Sessions::Unknown };
-        Known { sessions, declared, ..Known::UNKNOWN }
+        let foreground = open && super::is_looking(&self.hub, user);
+        Known { sessions, declared, foreground, ..Known::UNKNOWN }
     }
 
     fn standing(&self, epoch: Epoch) -> Standing {
@@ -224,7 +231,8 @@ impl Inner {
         }
         let now = Instant::now();
         if let Some(lapse) = self.lapsed.get(&epoch).map(|lapse| *lapse) {
-            let left = (lapse.noticed + self.tempo.grace).saturating_duration_since(now);
+            let grace = self.tempo.grace.saturating_sub(self.tempo.gone_for);
+            let left = (lapse.noticed + grace).saturating_duration_since(now);
             let over = Standing::Dead(Some(lapse.at));
             return if left.is_zero() { over } else { Standing::Lapsed(left) };
         }
@@ -267,7 +275,8 @@ impl Inner {
             let here = self.known_here(user);
             if here.sessions == Sessions::Open {
                 let declared = known.declared.or(here.declared);
-                return Known { sessions: Sessions::Open, declared, ..Known::UNKNOWN };
+                let foreground = here.foreground || known.foreground;
+                return Known { sessions: Sessions::Open, declared, foreground, ..Known::UNKNOWN };
             }
             known
         };
@@ -300,6 +309,12 @@ impl Registry for Redis {
         let ending = Ending { goodbye: false, at: self.inner.clock.now() };
         drop(part.queue.push(user, Some(ending)));
         self.inner.touch(user);
+    }
+
+    fn turned(&self, user: UserId) {
+        if let Some(part) = self.inner.part(user) {
+            drop(part.queue.push(user, None));
+        }
     }
 
     fn closed(&self, user: UserId, session: SessionId, goodbye: bool) -> BoxFuture<'_, ()> {

@@ -28,6 +28,9 @@ pub trait Registry: Send + Sync {
     /// A session opened on this node. Never waits.
     fn opened(&self, user: UserId, link: &Link);
 
+    /// One of a person's sessions on this node went into the background, or came back. Never waits.
+    fn turned(&self, user: UserId);
+
     /// It ended, and the hub forgot it. Resolves when all nodes can know, or when that takes too
     /// long; they will know later then.
     fn closed(&self, user: UserId, session: SessionId, goodbye: bool) -> BoxFuture<'_, ()>;
@@ -118,6 +121,7 @@ impl Local {
         Known {
             sessions: if open { Sessions::Open } else { Sessions::None },
             grace_left: left.map(Duration::from_millis),
+            foreground: super::is_looking(&self.hub, user),
             declared: words.declared,
             died_at: None,
         }
@@ -132,6 +136,8 @@ impl Registry for Local {
         });
         self.touched.insert(user);
     }
+
+    fn turned(&self, _: UserId) {}
 
     fn closed(&self, user: UserId, _: SessionId, goodbye: bool) -> BoxFuture<'_, ()> {
         if !self.is_connected(user) {

@@ -133,6 +133,9 @@ impl Sessions {
     /// `session.background`
     pub fn background(&self, link: &Link, background: Background) -> Done {
         link.set_foreground(!background.on);
+        if let Some(session) = link.session() {
+            self.presence.turned(session.caller.user_id);
+        }
         Done {}
     }
 

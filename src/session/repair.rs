@@ -13,6 +13,7 @@ use crate::bus::{CLOCK_MARGIN_MS, Channel, Missed, Suspects};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::features::conversations::Conversations;
+use crate::features::people::People;
 use crate::hub::{Hub, Link, REPAIR_EVENTS_MAX, topic_of};
 use crate::log::{Log, Span};
 use crate::rights::Rights;
@@ -51,6 +52,8 @@ pub struct Repair {
     pub rights: Arc<dyn Rights>,
     /// Who may still be here.
     pub authenticator: Arc<Authenticator>,
+    /// Who lets whom see what.
+    pub people: Arc<People>,
     /// Where a person may have news.
     pub conversations: Arc<Conversations>,
     /// The time.
@@ -93,6 +96,7 @@ impl Repair {
             }
             let Some(since) = owed else { continue };
             let begun = self.clock.now();
+            self.people.forget_all();
             let failed = self.pass(since - CLOCK_MARGIN_MS).await;
             metrics::counter!("sanctuary_repair_passes_total").increment(1);
             if failed == 0 {

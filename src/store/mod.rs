@@ -247,6 +247,17 @@ pub trait Carry: Send + Sync {
         effect: &'a str,
         body: &'a [u8],
     ) -> BoxFuture<'a, Result<()>>;
+
+    /// Whether somebody is to hear, beyond the topic, of an event that an outbox brings into it.
+    fn concerns(&self, _topic: Topic, _event: &Event) -> bool {
+        false
+    }
+
+    /// Such an event is in the log. Asked beside the lane, so that nobody waits for it, and before
+    /// the relay timer is cleared, so that a crash brings it again; at least once for each event.
+    fn told(&self, _topic: Topic) -> BoxFuture<'_, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// A column that only rises, in a table of maxima.

@@ -1,7 +1,8 @@
 //! Typed rows: a struct per kind of row, and the values its columns hold.
 
 use protocol::{
-    Blob, ConversationId, DeskId, GroupId, LoginId, MessageId, NoteId, PostId, RequestId, UserId,
+    Blob, ConversationId, DeskId, EndpointId, GroupId, LoginId, MessageId, NoteId, NotificationId,
+    PostId, RequestId, UserId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -75,6 +76,8 @@ fields! {
     ConversationId: Uuid, |v: ConversationId| v.0, |v: &Uuid| Some(ConversationId(*v));
     MessageId: Uuid, |v: MessageId| v.0, |v: &Uuid| Some(MessageId(*v));
     GroupId: Uuid, |v: GroupId| v.0, |v: &Uuid| Some(GroupId(*v));
+    NotificationId: Uuid, |v: NotificationId| v.0, |v: &Uuid| Some(NotificationId(*v));
+    EndpointId: Uuid, |v: EndpointId| v.0, |v: &Uuid| Some(EndpointId(*v));
     PostId: Uuid, |v: PostId| v.0, |v: &Uuid| Some(PostId(*v));
     DeskId: Uuid, |v: DeskId| v.0, |v: &Uuid| Some(DeskId(*v));
     RequestId: Uuid, |v: RequestId| v.0, |v: &Uuid| Some(RequestId(*v));

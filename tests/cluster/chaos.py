@@ -39,8 +39,12 @@ EXIT_SETUP, EXIT_MISSING = 2, 3
 
 
 def parse(arguments=None):
+    return parser().parse_args(arguments)
+
+
+def parser(says=__doc__):
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=says, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
@@ -57,7 +61,7 @@ def parse(arguments=None):
     parser.add_argument("--folder", type=Path, help="keep logs and reports here")
     parser.add_argument("--keep", action="store_true", help="keep the folder in any case")
     parser.add_argument("--plan", action="store_true", help="print the schedule and nothing else")
-    return parser.parse_args(arguments)
+    return parser
 
 
 class Run:

@@ -29,9 +29,20 @@ BETWEEN_SERVERS_S = 1
 
 
 class Cluster:
-    """Everything that runs. `cassandra_nodes` 0: one SQLite file; `redis` off: no bus."""
+    """Everything that runs. `cassandra_nodes` 0: one SQLite file; `redis` off: no bus. `flags`:
+    settings of all servers."""
 
-    def __init__(self, folder, servers, redis, cassandra_nodes, address_first, binary=SANCTUARY):
+    def __init__(
+        self,
+        folder,
+        servers,
+        redis,
+        cassandra_nodes,
+        address_first,
+        binary=SANCTUARY,
+        flags=(),
+    ):
+        self.flags = [str(word) for word in flags]
         self.folder = Path(folder)
         # One data folder for all: with CQL it holds the master key and nothing else.
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
@@ -47,7 +58,7 @@ class Cluster:
 
     def _server(self, number, addresses):
         flags = ["--limits", "off", "--log", os.environ.get("CHAOS_LOG", "warn")]
-        flags += ["--drain-window-ms", str(DRAIN_WINDOW_MS)]
+        flags += ["--drain-window-ms", str(DRAIN_WINDOW_MS), *self.flags]
         flags += self._store_flags([f"{address}:{self.ports + 10 + number}" for address in addresses])
         # The driver learns the nodes' addresses and keeps the port it began with, so a wire of
         # each server to each node is a port of its own on the node's address.

@@ -93,6 +93,8 @@ async fn answered(server: &TestServer, member: &Person, coach: &Person) {
         subject: "sleep".to_owned(),
         text: None,
         expertise: None,
+        preferred_coach_id: None,
+        fee: None,
     };
     let request_id = server.by(member, asked).await.unwrap().request.id;
     server.by(coach, Claim { request_id }).await.unwrap();

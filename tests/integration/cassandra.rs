@@ -78,13 +78,14 @@ impl Keyspace {
 /// Keyspaces that the suites share out among tests that run at once.
 const POOL_MAX: usize = 64;
 /// The tables that the suites write to; emptied before each test.
-const USED: [&str; 9] = [
+const USED: [&str; 10] = [
     "test_boxes",
     "test_shelves",
     "test_sparks",
     "test_codes",
     "test_marks",
     "inbox",
+    "mails",
     "timers",
     "timer_marks",
     "topic_log",

@@ -29,8 +29,8 @@ fn without_a_word_it_serves_with_the_defaults() {
     assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(settings.data, PathBuf::from("./data"));
     assert_eq!(settings.master_key_path(), PathBuf::from("./data/master.key"));
-    assert!(settings.limits && !settings.accounts_verify_email);
-    assert!(!settings.people_stranger_requests);
+    assert!(settings.limits && !settings.verify_email());
+    assert!(settings.people_stranger_requests);
     assert_eq!(settings.connections_per_person(), 20);
     assert_eq!(settings.accounts_token_ttl_min, 15);
     assert!(settings.allowed_origins.is_empty() && settings.tls_cert.is_none());
@@ -52,7 +52,7 @@ fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
     };
     let from_file = settings(&[], &[]);
     assert_eq!(from_file.node, "file");
-    assert!(!from_file.limits && from_file.accounts_verify_email);
+    assert!(!from_file.limits && from_file.verify_email());
     assert_eq!(from_file.accounts_token_ttl_min, 5);
     assert_eq!(from_file.allowed_origins, ["https://a.example", "https://b.example"]);
     let env = [("SANCTUARY_NODE", "env"), ("SANCTUARY_ACCOUNTS_TOKEN_TTL_MIN", "6")];

@@ -28,6 +28,8 @@ fn ask(desk_id: DeskId, text: Option<&str>) -> Ask {
         subject: "sleep".to_owned(),
         text: text.map(str::to_owned),
         expertise: None,
+        preferred_coach_id: None,
+        fee: None,
     }
 }
 

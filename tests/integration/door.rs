@@ -12,7 +12,9 @@ use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
 use sanctuary::engine::sqlite::Sqlite;
 use sanctuary::error::Result;
-use sanctuary::features::accounts::{self, ACCOUNT_CREATE, AccountSettings, Accounts};
+use sanctuary::features::accounts::{
+    self, ACCOUNT_CHANGED, ACCOUNT_CREATE, AccountSettings, Accounts,
+};
 use sanctuary::http::{Check, Metrics};
 use sanctuary::log::{Log, Span, SqliteLog};
 use sanctuary::problem::Document;
@@ -61,6 +63,9 @@ impl Carry for Carrying {
         body: &'a [u8],
     ) -> futures_util::future::BoxFuture<'a, Result<()>> {
         Box::pin(async move {
+            if effect == ACCOUNT_CHANGED {
+                return Ok(());
+            }
             assert_eq!(effect, ACCOUNT_CREATE);
             if self.fails.load(Ordering::SeqCst) {
                 return Err(sanctuary::error::unavailable());

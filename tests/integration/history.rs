@@ -24,6 +24,8 @@ async fn ask(
         subject: subject.to_owned(),
         text: Some("Hello?".to_owned()),
         expertise: (!about.is_empty()).then(|| about.to_owned()),
+        preferred_coach_id: None,
+        fee: None,
     };
     server.by(who, ask).await.unwrap().request
 }

@@ -20,6 +20,8 @@ async fn asks(server: &TestServer, member: &Person) -> Request {
         subject: "sleeping badly".to_owned(),
         text: None,
         expertise: None,
+        preferred_coach_id: None,
+        fee: None,
     };
     server.by(member, ask).await.unwrap().request
 }

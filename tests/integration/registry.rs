@@ -25,6 +25,7 @@ pub(crate) const LEASES: redis::Tempo =
 pub(crate) const TEMPO: presence::Tempo = presence::Tempo {
     grace: Duration::from_secs(2),
     settle: LEASES.lease,
+    gone_for: Duration::from_millis(500),
     check: Duration::from_millis(100),
     refresh: Duration::from_secs(60),
 };
@@ -42,7 +43,7 @@ fn hub() -> Arc<Hub> {
 }
 
 impl Node {
-    fn local() -> Self {
+    pub(crate) fn local() -> Self {
         let (hub, clock) = (hub(), Clock::manual(START));
         let registry = Local::new(Arc::clone(&hub), clock.clone());
         Self { hub, registry, clock, peers: None }

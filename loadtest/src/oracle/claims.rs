@@ -63,6 +63,18 @@ impl Claims {
         self.life(request).requeues += 1;
     }
 
+    /// Whether it never was opened again, or handed on.
+    pub(crate) fn is_first(&self, request: RequestId) -> bool {
+        self.lives.get(&request).is_none_or(|life| life.requeues == 0)
+    }
+
+    /// The request was handed over, or is open again: one more owner is no fault.
+    pub(crate) fn handed_on(&mut self, request: RequestId) {
+        let life = self.life(request);
+        life.requeues += 1;
+        life.ended = None;
+    }
+
     /// The request came to an end.
     pub(crate) fn ended(&mut self, request: RequestId, state: State) {
         self.life(request).ended = Some(state);
@@ -117,7 +129,9 @@ impl Claims {
             let open = life.asked && life.ended.is_none();
             match (board.get(&request), status.get(&request)) {
                 (None, None) if open => faults.push(Fault::Forgotten { request }),
-                (None, Some(Standing { state: State::Queued, .. })) if open && beyond > 0 => {
+                (None, Some(Standing { state: State::Queued | State::Offered, .. }))
+                    if open && beyond > 0 =>
+                {
                     beyond -= 1;
                 }
                 (board, status) if open && board != status => {

@@ -10,11 +10,17 @@ use std::time::Duration;
 /// Whoever is back within this after a loss is never shown as gone (features.md, presence).
 const GRACE: Duration = Duration::from_secs(30);
 
+/// Whoever came for the first time is shown as here within this; until then a watcher who saw
+/// nobody may be told once more that nobody is here (it was uncertain, and is sure now).
+const APPEARS: Duration = Duration::from_secs(10);
+
 /// What one watcher was told of one person.
 #[derive(Debug, Default)]
 struct Told {
     /// The newest status.
     offline: Option<bool>,
+    /// When that was told.
+    at: Duration,
     /// The first `offline` since the person's loss.
     since_loss: Option<Duration>,
 }
@@ -23,6 +29,8 @@ struct Told {
 struct Person {
     /// When the session was lost, while there is none.
     lost: Option<Duration>,
+    /// When the newest session was opened.
+    here: Duration,
     /// Was away for longer than the grace.
     long_away: bool,
 }
@@ -50,6 +58,7 @@ impl Departures {
     /// A person has a session, again or for the first time.
     pub(crate) fn here(&mut self, person: UserId, at: Duration) {
         let person = self.people.entry(person).or_default();
+        person.here = at;
         if person.lost.take().is_some_and(|lost| at.saturating_sub(lost) >= GRACE) {
             person.long_away = true;
         }
@@ -58,7 +67,7 @@ impl Departures {
     /// A watcher asked anew: the answer is what is shown now, and not news.
     pub(crate) fn shown(&mut self, watcher: UserId, person: UserId, offline: bool, at: Duration) {
         let told = self.told.entry((watcher, person)).or_default();
-        told.offline = Some(offline);
+        (told.offline, told.at) = (Some(offline), at);
         let lost = self.people.get(&person).is_some_and(|person| person.lost.is_some());
         if offline && lost && self.silent.contains(&person) {
             told.since_loss.get_or_insert(at);
@@ -76,7 +85,8 @@ impl Departures {
     ) -> Result<Option<Duration>, Fault> {
         let known = self.people.entry(person).or_default();
         let told = self.told.entry((watcher, person)).or_default();
-        told.offline = Some(offline);
+        let was_shown = told.offline == Some(false);
+        (told.offline, told.at) = (Some(offline), at);
         if !offline {
             return Ok(None);
         }
@@ -87,7 +97,8 @@ impl Departures {
                 Ok(first.then(|| at.saturating_sub(lost)))
             }
             None if known.long_away => Ok(None),
-            None => Err(Fault::FalselyGone { person, watcher }),
+            None if !was_shown && at.saturating_sub(known.here) < APPEARS => Ok(None),
+            None => Err(falsely_gone(person, watcher, known.here, at)),
         }
     }
 
@@ -109,10 +120,12 @@ impl Departures {
     pub(crate) fn faults(&self, within: Duration) -> Vec<Fault> {
         let mut faults = Vec::new();
         for (&(watcher, person), told) in &self.told {
-            let lost = self.people.get(&person).and_then(|person| person.lost);
+            let known = self.people.get(&person);
+            let lost = known.and_then(|person| person.lost);
             if !self.silent.contains(&person) {
                 if lost.is_none() && told.offline == Some(true) {
-                    faults.push(Fault::FalselyGone { person, watcher });
+                    let here = known.map_or(Duration::ZERO, |person| person.here);
+                    faults.push(falsely_gone(person, watcher, here, told.at));
                 }
                 continue;
             }
@@ -128,6 +141,11 @@ impl Departures {
         }
         faults
     }
+}
+
+fn falsely_gone(person: UserId, watcher: UserId, here: Duration, at: Duration) -> Fault {
+    let here_ms = at.saturating_sub(here).as_millis();
+    Fault::FalselyGone { person, watcher, at_ms: at.as_millis(), here_ms }
 }
 
 #[cfg(test)]
@@ -185,9 +203,21 @@ mod tests {
         departures.shown(ADA, BEN, false, s(1));
         departures.lost(BEN, s(10));
         departures.here(BEN, s(12));
-        let gone = Fault::FalselyGone { person: BEN, watcher: ADA };
+        let gone = Fault::FalselyGone { person: BEN, watcher: ADA, at_ms: 20_000, here_ms: 8_000 };
         assert_eq!(departures.changed(ADA, BEN, true, s(20)), Err(gone.clone()));
         assert_eq!(departures.faults(WITHIN), vec![gone]);
+    }
+
+    #[test]
+    fn whoever_just_came_may_not_be_seen_yet_and_is_seen_soon() {
+        let mut departures = watched();
+        departures.shown(ADA, BEN, true, s(1));
+        departures.here(BEN, s(2));
+        assert_eq!(departures.changed(ADA, BEN, true, s(3)), Ok(None));
+        assert_eq!(departures.changed(ADA, BEN, false, s(4)), Ok(None));
+        assert!(departures.changed(ADA, BEN, true, s(5)).is_err());
+        departures.shown(ADA, BEN, true, s(6));
+        assert!(departures.changed(ADA, BEN, true, s(12)).is_err());
     }
 
     #[test]

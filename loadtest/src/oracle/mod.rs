@@ -93,13 +93,22 @@ pub(crate) enum Fault {
     /// A request ended as answered and no coach ever had it.
     #[error("request {request} was closed, and nobody had claimed it")]
     ClosedUnclaimed { request: RequestId },
+    /// The position that a member was told is not the place on the board.
+    #[error("request {request} was told position {told}, and stands at {low} to {high}")]
+    WrongPosition { request: RequestId, told: u32, low: usize, high: usize },
+    /// A coach has more people than wanted.
+    #[error("coach {coach} has {load} people and wanted {capacity}")]
+    BeyondCapacity { coach: UserId, load: u32, capacity: u32 },
     /// A place in the queue below 1.
     #[error("request {request} was told position {position}")]
     Position { request: RequestId, position: u32 },
 
     /// Somebody who is here was shown as gone.
-    #[error("{person} is here, and {watcher} was told that they are gone")]
-    FalselyGone { person: UserId, watcher: UserId },
+    #[error(
+        "{person} is here for {here_ms} ms, and {watcher} was told at {at_ms} ms of the run that \
+         they are gone"
+    )]
+    FalselyGone { person: UserId, watcher: UserId, at_ms: u128, here_ms: u128 },
     /// Somebody who is gone was never shown as gone.
     #[error("{person} is gone, and {watcher} was never told")]
     StillShown { person: UserId, watcher: UserId },
@@ -156,6 +165,8 @@ impl Fault {
             Self::NotTold { .. } => "not_told",
             Self::ClosedUnclaimed { .. } => "closed_unclaimed",
             Self::Position { .. } => "position",
+            Self::WrongPosition { .. } => "wrong_position",
+            Self::BeyondCapacity { .. } => "beyond_capacity",
             Self::FalselyGone { .. } => "falsely_gone",
             Self::StillShown { .. } => "still_shown",
             Self::ShownLate { .. } => "shown_late",

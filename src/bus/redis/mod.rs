@@ -273,6 +273,7 @@ impl Bus for RedisBus {
     fn control(&self, control: Control) {
         if let Some((way, name)) = self.way(Channel::User(control.user())) {
             let payload = wire::control(self.own, &control);
+            let name = if control.is_for_all() { outbound::BROADCAST.to_owned() } else { name };
             if way.out.event(name, payload).is_err() {
                 way.out.drop_event();
             }

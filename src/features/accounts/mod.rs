@@ -20,6 +20,7 @@ mod throttle;
 
 pub use bulk::NewPeople;
 pub use model::{Cause, LOGIN_IDLE_MAX_MS, LOGINS_MAX, REPEAT_WINDOW_MS, Status};
+pub use profiles::Card;
 pub use ratings::CoachRating;
 pub(crate) use ratings::Rated;
 pub use register::ACCOUNT_CREATE;
@@ -36,6 +37,9 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use throttle::Throttle;
+
+/// The effect of what others see of an account: made, renamed, suspended, gone. Body: whose.
+pub const ACCOUNT_CHANGED: &str = "account.changed";
 
 /// Closes a person's sockets on all nodes: those of one login, or all.
 pub type CloseSockets = Arc<dyn Fn(UserId, Option<LoginId>, CloseCode) + Send + Sync>;
@@ -100,7 +104,7 @@ pub struct Rates {
 impl From<&Settings> for AccountSettings {
     fn from(settings: &Settings) -> Self {
         Self {
-            verify_email: settings.accounts_verify_email,
+            verify_email: settings.verify_email(),
             token_ttl_ms: Millis::from(settings.accounts_token_ttl_min) * 60_000,
             trust_proxy: settings.trust_proxy,
             rates: Rates {

@@ -15,14 +15,32 @@ use std::sync::Arc;
 /// Names that one list looks up at the same time.
 const LOOKUPS_AT_ONCE: usize = 16;
 
+/// Who somebody is, for those who look people up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// Their name.
+    pub name: String,
+    /// Their username, if they took one.
+    pub username: Option<String>,
+    /// Whether they are here: not suspended, not leaving.
+    pub active: bool,
+}
+
 impl Accounts {
+    /// Who somebody is now; `None` where there is no such person, or none any more.
+    pub async fn card(&self, user_id: UserId) -> Result<Option<Card>> {
+        let Some(account) = self.account(user_id).await? else { return Ok(None) };
+        let active = account.status()?.may_enter();
+        Ok(Some(Card { name: account.name, username: account.username, active }))
+    }
+
     /// `GET /v1/me`.
     pub async fn me(&self, caller: &Caller) -> Result<Me> {
         let account = self.account(caller.user_id).await?.ok_or(Refusal::NoSuchPerson)?;
         Ok(account.into_me())
     }
 
-    /// `profile.get`.
+    /// A person's profile, whole: what of it the caller may see is the question of `people`.
     pub async fn profile(&self, _caller: &Caller, wanted: GetProfile) -> Result<ProfileResult> {
         let user_id = match (wanted.user_id, wanted.username) {
             (Some(user_id), None) => user_id,
@@ -36,7 +54,8 @@ impl Accounts {
         let account = self.account(user_id).await?.ok_or(Refusal::NoSuchPerson)?;
         let roles = account.roles().words();
         let AccountRow { user_id, name, username, .. } = account;
-        Ok(ProfileResult { profile: Profile { id: user_id, name, username, roles } })
+        let profile = Profile { id: user_id, name, username, roles };
+        Ok(ProfileResult { profile, relation: None })
     }
 
     /// A person's name; `None` where there is no such person, or none any more.
@@ -48,6 +67,13 @@ impl Accounts {
         let Some(account) = self.account(user_id).await? else { return Ok(None) };
         self.names.put(user_id, Arc::from(account.name.as_str()), now);
         Ok(Some(Person { id: user_id, name: account.name }))
+    }
+
+    /// Where mails for a person go, and their name; `None` for those who are not to get any.
+    pub(crate) async fn mail_address(&self, user_id: UserId) -> Result<Option<(String, String)>> {
+        let account = self.account(user_id).await?;
+        let active = account.filter(|account| account.status == Status::Active.word());
+        Ok(active.map(|account| (account.email, account.name)))
     }
 
     /// The names of people, in the order asked. Those who are gone have the name of all who are.

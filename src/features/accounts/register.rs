@@ -6,7 +6,7 @@
 
 use super::model::{self, Refusal, Status, USERNAME_HOLD_MS};
 use super::rows::{self, AccountRow, HandleRow};
-use super::{Accounts, Origin};
+use super::{ACCOUNT_CHANGED, Accounts, Origin};
 use crate::auth::{Role, Roles};
 use crate::error::Result;
 use crate::store::{Change, OutKey};
@@ -95,6 +95,7 @@ impl Accounts {
                 let mut change = Change::new();
                 if account.one::<AccountRow>()?.is_none() {
                     change.write(row.clone());
+                    change.effect(ACCOUNT_CHANGED, &new.user_id);
                 }
                 Ok((change, ()))
             })

@@ -1,9 +1,9 @@
 //! What accounts say at the door, and what changes that: roles and states.
 
-use super::Accounts;
 use super::logins::end_all;
 use super::model::{Cause, Refusal, Status};
 use super::rows::{self, AccountRow};
+use super::{ACCOUNT_CHANGED, Accounts};
 use crate::auth::{AccountFacts, Facts, Role, Roles, Standing};
 use crate::error::Result;
 use crate::store::Change;
@@ -85,6 +85,7 @@ impl Accounts {
                 let status = account.status()?.after(cause)?.word().to_owned();
                 let mut change = Change::new();
                 change.write(AccountRow { status, ..account });
+                change.effect(ACCOUNT_CHANGED, &user_id);
                 if let Some(reason) = ends_logins {
                     end_all(&mut change, snapshot, user_id, reason, now)?;
                 }

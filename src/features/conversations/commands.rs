@@ -1,41 +1,22 @@
 //! The `conversation.*` commands.
 
 use super::model::{Action, Refusal};
+use super::requests::Door;
 use super::rows::{self, ARCHIVED, MUTED};
-use super::{Conversations, no_such_person, number};
+use super::{Conversations, number};
 use crate::auth::Caller;
-use crate::bus::Class;
 use crate::error::Result;
+use crate::features::people::Act;
 use crate::log::{self, Appended, Entry, Key};
 use protocol::conversations::{
-    Archive, Changed, ConversationResult, Conversations as Page, Delete, Edit, Get, Kind, List,
-    Mark, Marks, Mute, Open, React, Receipt, Send, Sent, Typing, TypingNow,
+    Archive, Changed, ConversationResult, Conversations as Page, Delete, Edit, Get, List, Mark,
+    Marks, Mute, React, Receipt, Send, Sent, Typing, TypingNow,
 };
 use protocol::limits::{EMOJI_BYTES_MAX, MESSAGE_CHARS_MAX};
 use protocol::session::Done;
 use protocol::{Error, Event, Topic};
 
 impl Conversations {
-    /// `conversation.open`
-    pub async fn open(&self, caller: &Caller, open: Open) -> Result<ConversationResult> {
-        let me = caller.user_id;
-        if open.user_id == me {
-            return Err(Error::invalid("user_id", "A conversation is with somebody else."));
-        }
-        let id = Self::direct_id(me, open.user_id);
-        if self.head(id).await?.1.is_none() {
-            self.accounts.person(open.user_id).await?.ok_or_else(no_such_person)?;
-            let members = vec![me, open.user_id];
-            let action = Action::Open { kind: Kind::Direct, subject_id: None, members };
-            self.append(id, Some(Key::of_cause("opened", &[])), None, action).await?;
-        }
-        // Again on each open: a crash may have left one of the two untold.
-        for user in [open.user_id, me] {
-            self.tell_joined(user, id, Kind::Direct, None).await?;
-        }
-        self.get(caller, Get { conversation_id: id }).await
-    }
-
     /// `conversation.get`
     pub async fn get(&self, caller: &Caller, get: Get) -> Result<ConversationResult> {
         let (head, state) = self.head(get.conversation_id).await?;
@@ -58,15 +39,21 @@ impl Conversations {
         }
         let text = message_text(text.unwrap_or_default())?;
         let key = Key::of_client(caller.user_id, client_id);
+        let me = caller.user_id;
+        let Door { barred, asked, known } = self.door(me, conversation_id).await?;
         let action = Action::Send {
-            sender: caller.user_id,
+            sender: me,
+            known,
             message_id: crate::id::fresh(),
             client_id,
             text,
             reply_to,
         };
         let appended =
-            self.append(conversation_id, Some(key), Some(caller.user_id), action).await?;
+            self.append_unless(conversation_id, Some(key), Some(me), action, barred).await?;
+        if let Some(asked) = asked {
+            self.spoken(conversation_id, me, asked, known).await?;
+        }
         sent(conversation_id, appended)
     }
 
@@ -74,6 +61,7 @@ impl Conversations {
     pub async fn edit(&self, caller: &Caller, edit: Edit) -> Result<Changed> {
         let user = caller.user_id;
         self.as_member(user, edit.conversation_id).await?;
+        self.unbarred(user, edit.conversation_id).await?;
         let text = message_text(edit.text)?;
         let appended = self
             .change(edit.conversation_id, edit.seq, user, |target| Action::Edit {
@@ -107,6 +95,7 @@ impl Conversations {
             return Err(Error::invalid("emoji", message));
         }
         self.as_member(user, conversation_id).await?;
+        self.unbarred(user, conversation_id).await?;
         let appended = self
             .change(conversation_id, seq, user, |target| Action::React {
                 user,
@@ -142,7 +131,13 @@ impl Conversations {
             let raised = (read > old_read).then_some((read, others));
             self.store.raise(vec![rows::mark(user, id, raised, delivered)]).await?;
             let receipt = Receipt { user_id: user, read, delivered };
-            self.tell_others(id, &state, user, Class::Coalescing, receipt);
+            self.tell_others(id, &state, user, Act::Receipts, receipt).await?;
+        }
+        if read > old_read
+            && let Err(error) = self.away.read(user, id, read).await
+        {
+            // The mark holds; what was told of it is read with the next one.
+            tracing::warn!(%error, "a notification of a conversation was not marked as read");
         }
         Ok(Marks { read, delivered, unread: state.others(user).saturating_sub(others) })
     }
@@ -153,8 +148,10 @@ impl Conversations {
         if state.closed {
             return Err(Refusal::Closed.into());
         }
+        self.unbarred(caller.user_id, typing.conversation_id).await?;
         let signal = TypingNow { user_id: caller.user_id };
-        self.tell_others(typing.conversation_id, &state, caller.user_id, Class::Signal, signal);
+        let id = typing.conversation_id;
+        self.tell_others(id, &state, caller.user_id, Act::Typing, signal).await?;
         Ok(Done {})
     }
 

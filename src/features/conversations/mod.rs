@@ -5,18 +5,26 @@
 //! change their members through [`Conversations::ensure`] and its neighbours, which may be
 //! called again for the same cause.
 
+mod away;
 mod commands;
 mod model;
+mod requests;
 mod rows;
 mod view;
+
+pub use away::UNREAD_TIMER;
 
 use crate::bus::{Bus, Channel, Class, Notice};
 use crate::clock::Clock;
 use crate::error::{Result, not_found};
 use crate::features::accounts::Accounts;
+use crate::features::notifications::Notifications;
+use crate::features::people::{Act, Memory, People};
 use crate::log::{self, Append, Appended, Entry, Gate, Head, Key, Log, OwnedHead, Span, Stamped};
 use crate::rights::Visible;
 use crate::store::{OutKey, Store};
+use crate::timers::Timers;
+use away::Away;
 use model::{Action, Refusal, Standing, State, Written};
 use protocol::conversations::{ConversationJoined, Kind};
 use protocol::{
@@ -24,7 +32,7 @@ use protocol::{
     UserId,
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
 /// Tries of a change whose target moved while it was read.
@@ -42,6 +50,11 @@ pub struct Conversations {
     log: Arc<dyn Log>,
     bus: Arc<dyn Bus>,
     accounts: Arc<Accounts>,
+    people: Arc<People>,
+    /// The first message of a stranger waits as a request.
+    strangers_ask: bool,
+    talks: Memory<ConversationId, requests::Talk>,
+    away: Away,
     clock: Clock,
 }
 
@@ -62,6 +75,10 @@ pub(crate) struct Ensure {
 struct Rule {
     conversation: ConversationId,
     action: Action,
+    /// Why the sender may not write, if it is not a retry of what was written before.
+    barred: Option<Error>,
+    /// Who hears of it, for the one who appends.
+    audience: Arc<OnceLock<Vec<UserId>>>,
 }
 
 fn state_at(head: Head<'_>) -> std::result::Result<Option<State>, Error> {
@@ -75,9 +92,13 @@ fn state_at(head: Head<'_>) -> std::result::Result<Option<State>, Error> {
 
 impl Gate for Rule {
     fn stamp(&self, head: Head<'_>, now: Millis) -> std::result::Result<Stamped, Error> {
-        let Written { event, state, redact, audience } =
+        let Written { event, state, redact, audience, inboxes } =
             model::decide(state_at(head)?, head.seq, now, &self.action)?;
-        let maxima = audience
+        if let Some(barred) = &self.barred {
+            return Err(barred.clone());
+        }
+        let _ = self.audience.set(inboxes.clone());
+        let maxima = inboxes
             .iter()
             .map(|&user| rows::activity(user, self.conversation, head.seq + 1, now))
             .collect();
@@ -92,28 +113,38 @@ impl Gate for Rule {
 
     fn audience(&self, head: Head<'_>, seq: Seq) -> Vec<Channel> {
         let Ok(Some(state)) = state_at(head) else { return Vec::new() };
-        let hears = |member: &&model::Member| member.until.is_none_or(|until| seq <= until);
+        let hears = |member: &&model::Member| {
+            state.hears(member.user_id) && state.until(member).is_none_or(|until| seq <= until)
+        };
         state.members.iter().filter(hears).map(|member| Channel::User(member.user_id)).collect()
     }
 }
 
 impl Conversations {
-    /// Over the store, the log and the bus; names come from `accounts`.
+    /// Over the store, the log and the bus; names come from `accounts`, `people` say who may
+    /// write to whom, and `notifications` tells those who are away.
     pub fn new(
         store: Arc<Store>,
         log: Arc<dyn Log>,
         bus: Arc<dyn Bus>,
+        timers: Arc<dyn Timers>,
         accounts: Arc<Accounts>,
+        people: Arc<People>,
+        strangers_ask: bool,
+        notifications: Arc<Notifications>,
         clock: Clock,
     ) -> Arc<Self> {
-        Arc::new(Self { store, log, bus, accounts, clock })
+        let talks = Memory::lasting(requests::TALK_AGE_MAX_MS);
+        let away = Away::new(notifications, timers);
+        Arc::new(Self { store, log, bus, accounts, people, strangers_ask, talks, away, clock })
     }
 
     /// The part of a conversation that a person may read.
     pub async fn visible(&self, user: UserId, id: ConversationId) -> Result<Option<Visible>> {
         let state = self.head(id).await?.1;
-        let member = state.as_ref().and_then(|state| state.member(user));
-        Ok(member.map(|member| Visible { from: 1, until: member.until }))
+        let Some(state) = state else { return Ok(None) };
+        let member = state.member(user);
+        Ok(member.map(|member| Visible { from: 1, until: state.until(member) }))
     }
 
     /// A person's conversations in which something may have happened since then.
@@ -139,11 +170,13 @@ impl Conversations {
             kind: wanted.kind,
             subject_id: Some(wanted.subject_id),
             members: vec![wanted.member, wanted.helper],
+            stranger: None,
         };
         let opened = self.append(id, Some(Key::of_cause("opened", &[])), None, open).await?;
         if let Some(text) = &wanted.first_words {
             let words = Action::Send {
                 sender: wanted.member,
+                known: true,
                 message_id: crate::id::derived("first-words", &[id.as_bytes()]),
                 client_id: crate::id::derived::<ClientId>("first-words", &[id.as_bytes()]),
                 text: text.clone(),
@@ -225,8 +258,35 @@ impl Conversations {
         sender: Option<UserId>,
         action: Action,
     ) -> impl Future<Output = Result<Appended>> + Send {
-        let gate = Box::new(Rule { conversation: id, action });
-        self.log.append(Append { topic: Topic::Conversation(id), key, sender, gate })
+        self.append_unless(id, key, sender, action, None)
+    }
+
+    /// The same, unless the sender is barred; a retry of what was written before is answered.
+    fn append_unless(
+        &self,
+        id: ConversationId,
+        key: Option<Key>,
+        sender: Option<UserId>,
+        action: Action,
+        barred: Option<Error>,
+    ) -> impl Future<Output = Result<Appended>> + Send {
+        let audience = Arc::new(OnceLock::new());
+        let message_of = match &action {
+            Action::Send { sender, .. } => Some(*sender),
+            _ => None,
+        };
+        let heard = Arc::clone(&audience);
+        let gate = Box::new(Rule { conversation: id, action, barred, audience: heard });
+        let appending =
+            self.log.append(Append { topic: Topic::Conversation(id), key, sender, gate });
+        async move {
+            let appended = appending.await?;
+            // Not of a retry whose first try told them.
+            if let (Some(sender), Some(members)) = (message_of, audience.get()) {
+                self.away.written(id, sender, members);
+            }
+            Ok(appended)
+        }
     }
 
     async fn head(&self, id: ConversationId) -> Result<(OwnedHead, Option<State>)> {
@@ -317,21 +377,36 @@ impl Conversations {
         Ok(count)
     }
 
-    /// Tells the others in a conversation something that is true just now.
-    fn tell_others(
+    /// Tells the others in a conversation something of somebody that is true just now: those who
+    /// may know it. Nobody, before a stranger's wish is answered.
+    async fn tell_others(
         &self,
         id: ConversationId,
         state: &State,
         user: UserId,
-        class: Class,
-        signal: impl Into<Signal>,
-    ) {
+        act: Act,
+        signal: impl Into<Signal> + Send,
+    ) -> Result<()> {
+        if state.asked.is_some() || state.paused {
+            return Ok(());
+        }
+        let class = if act == Act::Typing { Class::Signal } else { Class::Coalescing };
+        let mut audience = Vec::new();
+        for other in state.present().filter(|&other| other != user) {
+            if self.people.may(other, act, user).await? {
+                audience.push(Channel::User(other));
+            }
+        }
+        if audience.is_empty() {
+            return Ok(());
+        }
         self.bus.notify(Notice {
-            audience: state.present().filter(|&other| other != user).map(Channel::User).collect(),
+            audience,
             except: Some(user),
             class,
             push: Push::signal(Some(Topic::Conversation(id)), signal),
         });
+        Ok(())
     }
 
     /// The only conversation of two people has an id that follows from them.

@@ -4,10 +4,11 @@
 //! keeps beside its head, so who may write is decided at the place where it is written.
 
 use protocol::conversations::{
-    ConversationClosed, ConversationOpened, ConversationReopened, Kind, MemberJoined, MemberLeft,
+    ConversationAccepted, ConversationClosed, ConversationOpened, ConversationPaused,
+    ConversationRefused, ConversationReopened, ConversationResumed, Kind, MemberJoined, MemberLeft,
     MessageCreated, MessageDeleted, MessageEdited, MessageReacted,
 };
-use protocol::limits::{CONVERSATION_MEMBERS_MAX, EDIT_WINDOW_MS};
+use protocol::limits::{CONVERSATION_MEMBERS_MAX, EDIT_WINDOW_MS, STRANGER_MESSAGES_MAX};
 use protocol::{ClientId, Error, ErrorCode, Event, MessageId, Millis, Seq, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -27,6 +28,21 @@ pub(crate) struct State {
     /// Seq of the last edit or deletion. Someone who read before it must read again.
     pub(crate) changed_at: Seq,
     pub(crate) members: Vec<Member>,
+    /// A stranger's wish to talk, until it is accepted.
+    #[serde(default)]
+    pub(crate) asked: Option<Asked>,
+    /// One of the two blocked the other: nobody writes.
+    #[serde(default)]
+    pub(crate) paused: bool,
+}
+
+/// A stranger wrote, and the other did not say yes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    /// Who wrote.
+    pub(crate) by: UserId,
+    /// Where the other said no; the stranger sees nothing from there on.
+    pub(crate) refused_at: Option<Seq>,
 }
 
 /// A person in a conversation, now or once.
@@ -62,6 +78,26 @@ impl State {
         self.members.iter().filter(|m| m.until.is_none()).map(|m| m.user_id)
     }
 
+    /// Whether somebody hears of what happens here: a stranger's words wait where they are, and
+    /// the stranger does not hear that they were refused.
+    pub(crate) fn hears(&self, user_id: UserId) -> bool {
+        self.asked.is_none_or(|asked| (asked.by == user_id) == asked.refused_at.is_none())
+    }
+
+    /// The last seq that somebody may see.
+    pub(crate) fn until(&self, member: &Member) -> Option<Seq> {
+        let refused = self.asked.filter(|asked| asked.by == member.user_id);
+        let before = refused.and_then(|asked| asked.refused_at).map(|at| at - 1);
+        member.until.map_or(before, |until| Some(before.map_or(until, |before| before.min(until))))
+    }
+
+    /// The other one of two.
+    pub(crate) fn other(&self, user_id: UserId) -> Option<UserId> {
+        let mut others = self.members.iter().filter(|member| member.user_id != user_id);
+        let other = others.next().map(|member| member.user_id);
+        other.filter(|_| self.kind == Kind::Direct && self.member(user_id).is_some())
+    }
+
     /// Messages that others than `user_id` wrote.
     pub(crate) fn others(&self, user_id: UserId) -> u64 {
         self.messages - self.member(user_id).map_or(0, |member| member.sent)
@@ -88,9 +124,13 @@ pub(crate) enum Action {
         kind: Kind,
         subject_id: Option<Uuid>,
         members: Vec<UserId>,
+        /// The one of them who does not know the other, and has to ask.
+        stranger: Option<UserId>,
     },
     Send {
         sender: UserId,
+        /// The sender need not ask any more.
+        known: bool,
         message_id: MessageId,
         client_id: ClientId,
         text: String,
@@ -119,6 +159,14 @@ pub(crate) enum Action {
     },
     Close,
     Reopen,
+    Accept {
+        user: UserId,
+    },
+    Refuse {
+        user: UserId,
+    },
+    Pause,
+    Resume,
 }
 
 /// What is written.
@@ -129,6 +177,8 @@ pub(crate) struct Written {
     pub(crate) redact: Vec<(Seq, Event)>,
     /// Who hears of it.
     pub(crate) audience: Vec<UserId>,
+    /// In whose list it shows.
+    pub(crate) inboxes: Vec<UserId>,
 }
 
 /// Why something is not written.
@@ -146,6 +196,14 @@ pub(crate) enum Refusal {
     NotYours,
     #[error("A message can be changed for 24 hours.")]
     TooLate,
+    #[error("You can't write to one another here just now. You can still read it.")]
+    Paused,
+    #[error("Your first words are on their way. You can write more once they are answered.")]
+    Waits,
+    #[error("Somebody you don't know wrote this. Please accept it first.")]
+    Unanswered,
+    #[error("There is nothing here that waits for your answer.")]
+    NoRequest,
     #[error("This message was deleted.")]
     Deleted,
     #[error("There is no message at that place.")]
@@ -160,7 +218,13 @@ impl From<Refusal> for Error {
         let code = match refusal {
             Refusal::NoSuchConversation | Refusal::NoSuchMessage => ErrorCode::NotFound,
             Refusal::Closed => ErrorCode::Closed,
-            Refusal::AlreadySo | Refusal::TooLate | Refusal::Deleted => ErrorCode::Conflict,
+            Refusal::Paused => ErrorCode::Blocked,
+            Refusal::AlreadySo
+            | Refusal::TooLate
+            | Refusal::Deleted
+            | Refusal::Waits
+            | Refusal::Unanswered
+            | Refusal::NoRequest => ErrorCode::Conflict,
             Refusal::Full => ErrorCode::Full,
             Refusal::NotYours => ErrorCode::Forbidden,
             Refusal::Stale => ErrorCode::Busy,
@@ -179,14 +243,16 @@ pub(crate) fn decide(
     let seq = head + 1;
     let Some(state) = state else {
         return match action {
-            Action::Open { kind, subject_id, members } => open(*kind, *subject_id, members),
+            Action::Open { kind, subject_id, members, stranger } => {
+                open(*kind, *subject_id, members, *stranger)
+            }
             _ => Err(Refusal::NoSuchConversation),
         };
     };
     match action {
         Action::Open { .. } => Err(Refusal::AlreadySo),
-        Action::Send { sender, message_id, client_id, text, reply_to } => {
-            writes(&state, *sender)?;
+        Action::Send { sender, known, message_id, client_id, text, reply_to } => {
+            let state = speaks(state, *sender, *known)?;
             if reply_to.is_some_and(|to| to == 0 || to > head) {
                 return Err(Refusal::NoSuchMessage);
             }
@@ -223,7 +289,7 @@ pub(crate) fn decide(
             Ok(change(state, target, seq, event))
         }
         Action::React { user, target, emoji, on } => {
-            writes(&state, *user)?;
+            touches(&state, *user)?;
             fresh(&state, target)?;
             let event = MessageReacted {
                 message_id: target.message.message_id,
@@ -236,6 +302,16 @@ pub(crate) fn decide(
         }
         Action::Join { user } => join(state, *user),
         Action::Leave { user } => leave(state, *user, seq),
+        Action::Accept { user } => accept(state, *user),
+        Action::Refuse { user } => refuse(state, *user, seq),
+        Action::Pause if state.paused => Err(Refusal::AlreadySo),
+        Action::Pause => {
+            Ok(written(ConversationPaused {}, State { paused: true, ..state }, Vec::new()))
+        }
+        Action::Resume if !state.paused => Err(Refusal::AlreadySo),
+        Action::Resume => {
+            Ok(written(ConversationResumed {}, State { paused: false, ..state }, Vec::new()))
+        }
         Action::Close if state.closed => Err(Refusal::AlreadySo),
         Action::Close => {
             Ok(written(ConversationClosed {}, State { closed: true, ..state }, Vec::new()))
@@ -247,7 +323,12 @@ pub(crate) fn decide(
     }
 }
 
-fn open(kind: Kind, subject_id: Option<Uuid>, members: &[UserId]) -> Result<Written, Refusal> {
+fn open(
+    kind: Kind,
+    subject_id: Option<Uuid>,
+    members: &[UserId],
+    stranger: Option<UserId>,
+) -> Result<Written, Refusal> {
     if members.len() > CONVERSATION_MEMBERS_MAX {
         return Err(Refusal::Full);
     }
@@ -258,6 +339,8 @@ fn open(kind: Kind, subject_id: Option<Uuid>, members: &[UserId]) -> Result<Writ
         messages: 0,
         changed_at: 0,
         members: members.iter().map(|&user_id| Member { user_id, until: None, sent: 0 }).collect(),
+        asked: stranger.map(|by| Asked { by, refused_at: None }),
+        paused: false,
     };
     let event = ConversationOpened { kind, subject_id, members: members.to_vec() };
     Ok(written(event, state, Vec::new()))
@@ -282,7 +365,7 @@ fn leave(mut state: State, user: UserId, seq: Seq) -> Result<Written, Refusal> {
         return Err(Refusal::AlreadySo);
     }
     // The one who leaves still hears of it.
-    let audience = state.present().collect();
+    let audience: Vec<UserId> = state.present().collect();
     for member in state.members.iter_mut().filter(|member| member.user_id == user) {
         member.until = Some(seq);
     }
@@ -291,7 +374,8 @@ fn leave(mut state: State, user: UserId, seq: Seq) -> Result<Written, Refusal> {
         let first = former.min_by_key(|member| member.until).map(|member| member.user_id);
         state.members.retain(|member| Some(member.user_id) != first);
     }
-    Ok(Written { audience, ..written(MemberLeft { user_id: user }, state, Vec::new()) })
+    let left = written(MemberLeft { user_id: user }, state, Vec::new());
+    Ok(Written { inboxes: audience.clone(), audience, ..left })
 }
 
 fn writes(state: &State, user: UserId) -> Result<(), Refusal> {
@@ -299,8 +383,63 @@ fn writes(state: &State, user: UserId) -> Result<(), Refusal> {
         Err(Refusal::NoSuchConversation)
     } else if state.closed {
         Err(Refusal::Closed)
+    } else if state.paused {
+        Err(Refusal::Paused)
     } else {
         Ok(())
+    }
+}
+
+/// Whether somebody may send a message, and what that says of a stranger's wish: who answers it
+/// accepts it.
+fn speaks(state: State, sender: UserId, known: bool) -> Result<State, Refusal> {
+    writes(&state, sender)?;
+    match state.asked {
+        Some(asked) if asked.by == sender && !known => {
+            let sent = state.member(sender).map_or(0, |member| member.sent);
+            if asked.refused_at.is_some() || sent >= STRANGER_MESSAGES_MAX {
+                return Err(Refusal::Waits);
+            }
+            Ok(state)
+        }
+        Some(_) => Ok(State { asked: None, ..state }),
+        None => Ok(state),
+    }
+}
+
+/// Whether somebody may change or react to what is here: not before a stranger's wish is answered,
+/// but for the stranger's own words.
+fn touches(state: &State, user: UserId) -> Result<(), Refusal> {
+    writes(state, user)?;
+    match state.asked {
+        Some(asked) if asked.by != user => Err(Refusal::Unanswered),
+        Some(Asked { refused_at: Some(_), .. }) => Err(Refusal::Waits),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn accept(state: State, user: UserId) -> Result<Written, Refusal> {
+    match state.asked {
+        _ if !state.is_member(user) => Err(Refusal::NoSuchConversation),
+        None => Err(Refusal::AlreadySo),
+        Some(asked) if asked.by == user => Err(Refusal::NoRequest),
+        Some(_) => {
+            let event = ConversationAccepted { user_id: user };
+            Ok(written(event, State { asked: None, ..state }, Vec::new()))
+        }
+    }
+}
+
+fn refuse(state: State, user: UserId, seq: Seq) -> Result<Written, Refusal> {
+    match state.asked {
+        _ if !state.is_member(user) => Err(Refusal::NoSuchConversation),
+        Some(Asked { refused_at: Some(_), by }) if by != user => Err(Refusal::AlreadySo),
+        Some(asked) if asked.by != user => {
+            let asked = Some(Asked { refused_at: Some(seq), ..asked });
+            let event = ConversationRefused { user_id: user };
+            Ok(written(event, State { asked, ..state }, Vec::new()))
+        }
+        Some(_) | None => Err(Refusal::NoRequest),
     }
 }
 
@@ -315,7 +454,7 @@ fn fresh(state: &State, target: &Standing) -> Result<(), Refusal> {
 }
 
 fn changes(state: &State, user: UserId, target: &Standing, now: Millis) -> Result<(), Refusal> {
-    writes(state, user)?;
+    touches(state, user)?;
     fresh(state, target)?;
     if target.message.sender_id != user {
         Err(Refusal::NotYours)
@@ -339,7 +478,9 @@ fn change(state: State, target: &Standing, seq: Seq, event: impl Into<Event>) ->
 }
 
 fn written(event: impl Into<Event>, state: State, redact: Vec<(Seq, Event)>) -> Written {
-    Written { event: event.into(), audience: state.present().collect(), state, redact }
+    let inboxes: Vec<UserId> = state.present().collect();
+    let audience = inboxes.iter().copied().filter(|&user| state.hears(user)).collect();
+    Written { event: event.into(), audience, inboxes, state, redact }
 }
 
 #[cfg(test)]
@@ -352,12 +493,13 @@ mod tests {
 
     fn opened(members: &[u128]) -> State {
         let members: Vec<_> = members.iter().map(|&n| person(n)).collect();
-        open(Kind::Direct, None, &members).unwrap().state
+        open(Kind::Direct, None, &members, None).unwrap().state
     }
 
     fn send(n: u128) -> Action {
         Action::Send {
             sender: person(n),
+            known: false,
             message_id: MessageId(Uuid::from_u128(9)),
             client_id: ClientId(Uuid::from_u128(8)),
             text: "hello".to_owned(),
@@ -383,7 +525,12 @@ mod tests {
     fn actions() -> Vec<Action> {
         let target = standing(1, 2, 5);
         vec![
-            Action::Open { kind: Kind::Direct, subject_id: None, members: vec![person(1)] },
+            Action::Open {
+                kind: Kind::Direct,
+                subject_id: None,
+                members: vec![person(1)],
+                stranger: None,
+            },
             send(1),
             Action::Edit { user: person(1), target: target.clone(), text: "b".to_owned() },
             Action::Delete { user: person(1), target: target.clone() },
@@ -391,36 +538,68 @@ mod tests {
             Action::Join { user: person(3) },
             Action::Leave { user: person(1) },
             Action::Close,
+            Action::Accept { user: person(1) },
+            Action::Refuse { user: person(1) },
+            Action::Pause,
+            Action::Resume,
         ]
     }
 
     #[test]
     fn each_state_takes_just_the_actions_it_should() {
+        use Refusal as R;
         let open = opened(&[1, 2]);
         let closed = State { closed: true, ..open.clone() };
-        let table: [(Option<State>, [Option<Refusal>; 8]); 3] = [
+        let paused = State { paused: true, ..open.clone() };
+        // Whose wish it is, whether it was refused, and whether the first message was sent.
+        let asked = |by, refused_at, sent| {
+            let mut state = open.clone();
+            state.asked = Some(Asked { by: person(by), refused_at });
+            state.members[0].sent = sent;
+            state
+        };
+        let nothing = Some(R::NoSuchConversation);
+        let (so, closes, pauses) = (Some(R::AlreadySo), Some(R::Closed), Some(R::Paused));
+        let (waits, first, none) = (Some(R::Waits), Some(R::Unanswered), Some(R::NoRequest));
+        // In the order of `actions`: open, send, edit, delete, react, join, leave, close, accept,
+        // refuse, pause, resume.
+        let table: [(Option<State>, [Option<R>; 12]); 9] = [
             (None, {
-                let mut all = [Some(Refusal::NoSuchConversation); 8];
+                let mut all = [nothing; 12];
                 all[0] = None;
                 all
             }),
-            (Some(open), {
-                let mut all = [None; 8];
-                all[0] = Some(Refusal::AlreadySo);
-                all
-            }),
+            (
+                Some(open.clone()),
+                [so, None, None, None, None, None, None, None, so, none, None, so],
+            ),
             (
                 Some(closed),
-                [
-                    Some(Refusal::AlreadySo),
-                    Some(Refusal::Closed),
-                    Some(Refusal::Closed),
-                    Some(Refusal::Closed),
-                    Some(Refusal::Closed),
-                    None,
-                    None,
-                    Some(Refusal::AlreadySo),
-                ],
+                [so, closes, closes, closes, closes, None, None, so, so, none, None, so],
+            ),
+            (
+                Some(paused),
+                [so, pauses, pauses, pauses, pauses, None, None, None, so, none, so, None],
+            ),
+            (
+                Some(asked(1, None, 0)),
+                [so, None, None, None, None, None, None, None, none, none, None, so],
+            ),
+            (
+                Some(asked(1, None, STRANGER_MESSAGES_MAX)),
+                [so, waits, None, None, None, None, None, None, none, none, None, so],
+            ),
+            (
+                Some(asked(1, Some(3), 0)),
+                [so, waits, waits, waits, waits, None, None, None, none, none, None, so],
+            ),
+            (
+                Some(asked(2, None, 0)),
+                [so, None, first, first, first, None, None, None, None, None, None, so],
+            ),
+            (
+                Some(asked(2, Some(3), 0)),
+                [so, None, first, first, first, None, None, None, None, so, None, so],
             ),
         ];
         for (state, expected) in table {
@@ -429,6 +608,50 @@ mod tests {
                 assert_eq!(result, expected, "{action:?} in {state:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_strangers_words_wait_where_they_are_until_they_are_answered() {
+        let members = [person(1), person(2)];
+        let opened = open(Kind::Direct, None, &members, Some(person(1))).unwrap();
+        assert_eq!((opened.audience, opened.inboxes.len()), (vec![person(1)], 2));
+        let sent = decide(Some(opened.state), 1, 0, &send(1)).unwrap();
+        assert_eq!((&sent.audience, sent.inboxes.len()), (&vec![person(1)], 2));
+        let answer = decide(Some(sent.state.clone()), 2, 0, &send(2)).unwrap();
+        assert_eq!((answer.audience.len(), answer.state.asked), (2, None));
+        let accept = Action::Accept { user: person(2) };
+        let accepted = decide(Some(sent.state.clone()), 2, 0, &accept).unwrap();
+        assert_eq!((accepted.audience.len(), accepted.state.asked), (2, None));
+
+        let refuse = Action::Refuse { user: person(2) };
+        let refused = decide(Some(sent.state), 2, 0, &refuse).unwrap();
+        assert_eq!(refused.audience, [person(2)], "the stranger is not told");
+        let (stranger, other) =
+            (*refused.state.member(person(1)).unwrap(), *refused.state.member(person(2)).unwrap());
+        assert_eq!(refused.state.until(&stranger), Some(2));
+        assert_eq!(refused.state.until(&other), None);
+        // Who became known since need not ask, and who refused may think again.
+        let known = Action::Send {
+            sender: person(1),
+            known: true,
+            message_id: MessageId(Uuid::from_u128(9)),
+            client_id: ClientId(Uuid::from_u128(8)),
+            text: "hello".to_owned(),
+            reply_to: None,
+        };
+        for action in [known, accept] {
+            let next = decide(Some(refused.state.clone()), 3, 0, &action).unwrap();
+            assert_eq!((next.audience.len(), next.state.asked), (2, None));
+        }
+    }
+
+    #[test]
+    fn a_state_of_before_there_were_wishes_is_read() {
+        #[derive(Serialize)]
+        struct Before(Kind, Option<Uuid>, bool, u64, Seq, Vec<Member>);
+        let state = opened(&[1, 2]);
+        let before = Before(state.kind, None, false, state.messages, 0, state.members.clone());
+        assert_eq!(State::from_bytes(&rmp_serde::to_vec(&before).unwrap()), Some(state));
     }
 
     #[test]

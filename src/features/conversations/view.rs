@@ -5,7 +5,7 @@ use super::{Conversations, ahead, number, state_at};
 use crate::error::Result;
 use crate::limits;
 use crate::log::{self, Head, OwnedHead, Span};
-use protocol::conversations::{Conversation, Conversations as Page, List};
+use protocol::conversations::{Conversation, Conversations as Page, List, Request};
 use protocol::{ConversationId, Error, Topic, UserId};
 
 use super::model::State;
@@ -32,7 +32,10 @@ impl Conversations {
         settings: &[SettingRow],
     ) -> Result<Conversation> {
         let topic = Topic::Conversation(inbox.conversation_id);
-        let page = self.log.read(topic, Span::Newest, 1, 0).await?;
+        let until = state.member(user).and_then(|member| state.until(member));
+        let span = until.map_or(Span::Newest, |until| Span::Before(until + 1));
+        let page = self.log.read(topic, span, 1, 0).await?;
+        let head_seq = head.seq.min(until.unwrap_or(head.seq));
         let last = page.entries.last().map(|entry| log::decode(topic, entry)).transpose()?;
         let present: Vec<UserId> = state.present().collect();
         let unread = state.others(user).saturating_sub(inbox.read_others.unwrap_or(0));
@@ -43,16 +46,33 @@ impl Conversations {
             subject_id: state.subject_id,
             members: self.accounts.people_of(&present).await?,
             closed: state.closed,
-            head_seq: head.seq,
+            paused: state.paused,
+            request: state.asked.map(|asked| Request {
+                by: asked.by,
+                refused: asked.refused_at.is_some() && asked.by != user,
+            }),
+            head_seq,
             // With nothing of others unread the mark is at the end: one's own messages count
             // as read.
-            read_seq: if unread == 0 { head.seq } else { inbox.read_seq.unwrap_or(0) },
+            read_seq: if unread == 0 { head_seq } else { inbox.read_seq.unwrap_or(0) },
             unread,
             active_at: head.at,
             last,
             muted_until: setting(MUTED).and_then(|until| ahead(until, self.clock.now())),
             archived: is_archived(state, settings),
         })
+    }
+
+    /// Whether a conversation is in none of somebody's lists: one of the two blocked the other, a
+    /// stranger said nothing yet, or was refused.
+    async fn is_hidden(&self, state: &State, user: UserId) -> Result<bool> {
+        let Some(other) = state.other(user) else { return Ok(false) };
+        if let Some(asked) = state.asked.filter(|asked| asked.by != user)
+            && (state.messages == 0 || asked.refused_at.is_some())
+        {
+            return Ok(true);
+        }
+        Ok(!self.people.shut_out(user, &[other]).await?.is_empty())
     }
 
     /// A page of a person's conversations, newest activity first. Heads come from the log, so
@@ -64,6 +84,7 @@ impl Conversations {
         inbox.sort_by_key(|row| std::cmp::Reverse(Place::of(row)));
         inbox.retain(|row| after.is_none_or(|after| Place::of(row) < after));
         let settings = rows::settings(&self.store, user).await?;
+        let requests = list.requests.unwrap_or(false);
 
         let mut items = Vec::new();
         let mut rest = inbox.into_iter();
@@ -86,6 +107,8 @@ impl Conversations {
                     .cloned()
                     .collect();
                 let wanted = state.is_member(user)
+                    && requests == waits_for(&state, user)
+                    && !self.is_hidden(&state, user).await?
                     && list.kind.is_none_or(|kind| kind == state.kind)
                     && list.archived.unwrap_or(false) == is_archived(&state, &own);
                 if wanted {
@@ -96,6 +119,11 @@ impl Conversations {
         let more = rest.next().is_some();
         Ok(Page { items, next: last.filter(|_| more).map(|place| place.to_string()) })
     }
+}
+
+/// Whether a stranger's words wait for this person's answer.
+fn waits_for(state: &State, user: UserId) -> bool {
+    state.asked.is_some_and(|asked| asked.by != user)
 }
 
 /// Archived until a newer message comes.

@@ -64,6 +64,7 @@ impl Support {
             fee,
             reopened_at: None,
             former_coach: None,
+            former_summary: None,
         };
         self.open_once(desk_id, &request).await?;
         let asked = self.enqueue(desk_id, request).await?;
@@ -238,6 +239,7 @@ impl Support {
             fee: None,
             reopened_at: Some(ended_at + REOPENED_AFTER_MS),
             former_coach: ended.coach,
+            former_summary: ended.summary,
         };
         self.open(desk_id, &request).await?;
         self.enqueue(desk_id, request).await

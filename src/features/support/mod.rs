@@ -103,15 +103,15 @@ pub struct Limits {
 
 impl From<&Settings> for Limits {
     fn from(settings: &Settings) -> Self {
-        let ms = |minutes: u32| Millis::from(minutes) * 60_000;
+        let s = |seconds: u32| Millis::from(seconds) * 1_000;
         Self {
-            max_wait_ms: ms(settings.support_max_wait_min),
-            nudge_ms: ms(settings.support_nudge_min),
-            unanswered_ms: ms(settings.support_unanswered_min),
-            warn_ms: ms(settings.support_warn_min),
-            abandon_ms: ms(settings.support_abandon_min),
+            max_wait_ms: s(settings.support_max_wait_s),
+            nudge_ms: s(settings.support_nudge_s),
+            unanswered_ms: s(settings.support_unanswered_s),
+            warn_ms: s(settings.support_warn_s),
+            abandon_ms: s(settings.support_abandon_s),
             free_requests: settings.support_free_requests,
-            free_ms: ms(settings.support_free_days) * 24 * 60,
+            free_ms: Millis::from(settings.support_free_days) * 24 * 60 * 60_000,
         }
     }
 }

@@ -25,7 +25,7 @@ fn what_others_see_follows_from_sessions_words_and_grace() {
             (Sessions::None, grace, here),
             (Sessions::Unknown, grace, here),
         ] {
-            let known = Known { sessions, grace_left, declared, died_at: None };
+            let known = Known { sessions, grace_left, declared, ..Known::UNKNOWN };
             for last in [None, Some(Status::Busy)] {
                 assert_eq!(status(&known, last), seen, "{known:?}");
             }

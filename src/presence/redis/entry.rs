@@ -76,6 +76,7 @@ pub(super) fn read_record(value: &Value) -> Record {
         if name.starts_with("s:") {
             let epoch = value.split_once(' ').and_then(|(epoch, _)| read_epoch(epoch));
             record.holders.extend(epoch);
+            record.looked_at.extend(epoch.filter(|_| value.ends_with(" front")));
         } else if name == "declared" {
             record.declared = declared(&value);
         } else if name == "grace_until" {

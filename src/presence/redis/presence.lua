@@ -2,14 +2,16 @@
 -- since the clocks of nodes may be off by hours.
 --
 -- A person is a hash `presence:<user id>`:
---   s:<session id>   "<epoch of the node> <until>": the node writes it again long before `until`
+--   s:<session id>   "<epoch of the node> <until>": the node writes it again long before `until`;
+--                    "… front" where the session is in the foreground
 --   declared         what the person said, and declared_at, when
 --   grace_until      the last session of a node dropped; counts where no living node has one
 -- The registry itself is a hash `presence`:
 --   run, born        the run of this server in which it began, and when
 --   node:<name>      the epoch in which a node has written all its sessions since
 --
--- sync, epoch, ttl_ms, grace_ms, { ended, declared, declared_at, n, session 1 … n } for each key
+-- sync, epoch, ttl_ms, grace_ms, { ended, declared, declared_at, n, session 1, front 1 … n } for each
+--   key; front: ' front' or nothing
 --   The sessions that the node has of these people are exactly those named. Doing it again
 --   changes nothing, so a node that is not sure repeats it. Sessions of others stay as they are,
 --   and each has a field of its own: what comes late can't remove or overwrite a newer one.
@@ -29,8 +31,8 @@ local function sync(key, at)
   local ended, declared, declared_at = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   local count = tonumber(ARGV[at + 3])
   local mine = {}
-  for i = at + 4, at + 3 + count do
-    mine['s:' .. ARGV[i]] = true
+  for i = 1, count do
+    mine['s:' .. ARGV[at + 2 + 2 * i]] = ARGV[at + 3 + 2 * i]
   end
 
   local fields = redis.call('HGETALL', key)
@@ -42,7 +44,7 @@ local function sync(key, at)
     elseif field == 'declared_at' then
       said_at = value
     elseif string.sub(field, 1, 2) == 's:' then
-      local holder, keep_until = string.match(value, '^(%S+) (%d+)$')
+      local holder, keep_until = string.match(value, '^(%S+) (%d+)')
       if (holder == epoch and not mine[field]) or (tonumber(keep_until) or 0) <= now then
         redis.call('HDEL', key, field)
       elseif not mine[field] then
@@ -59,8 +61,8 @@ local function sync(key, at)
     end
   end
 
-  for field in pairs(mine) do
-    redis.call('HSET', key, field, string.format('%s %.0f', epoch, now + ttl))
+  for field, front in pairs(mine) do
+    redis.call('HSET', key, field, string.format('%s %.0f%s', epoch, now + ttl, front))
   end
   if count > 0 then
     redis.call('HDEL', key, 'grace_until')
@@ -86,7 +88,7 @@ if ARGV[1] == 'sync' then
   local reply, at = {}, 5
   for i, key in ipairs(KEYS) do
     reply[i] = sync(key, at)
-    at = at + 4 + tonumber(ARGV[at + 3])
+    at = at + 4 + 2 * tonumber(ARGV[at + 3])
   end
   return reply
 elseif ARGV[1] == 'begin' then

@@ -148,8 +148,12 @@ async fn write(
         call.arg(said.map_or("", |said| entry::word(said.declared)));
         call.arg(said.and_then(|said| said.at).map_or_else(String::new, |at| at.to_string()));
         call.arg(sessions.len());
+        let links = inner.hub.links_of(*user);
         for session in sessions {
-            call.arg(session.to_string());
+            let link = links.iter().find(|link| link.id() == *session);
+            let told = link.and_then(|link| link.session());
+            let front = told.is_some_and(|session| session.foreground);
+            call.arg(session.to_string()).arg(if front { " front" } else { "" });
         }
     }
     shard.script(&call).await

@@ -12,12 +12,14 @@ use crate::error::{Result, internal};
 use crate::log::{Log, append_to_feed};
 use crate::timers::{Timer, Timers};
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
 use futures_util::stream;
 use protocol::{Error, Event, Format, Push, Topic};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 
 /// Lanes at the same time; what comes on top is left to the relay timer.
 pub const LANES_MAX: usize = 8_192;
@@ -26,6 +28,8 @@ pub const LANES_MAX: usize = 8_192;
 pub const CARRIED_PARTITIONS_MAX: usize = 16_384;
 /// Groups of one commit that are carried out at the same time.
 pub const GROUPS_AT_ONCE_MAX: usize = 64;
+/// Topics of one commit that are told of at the same time.
+const TELLING_AT_ONCE_MAX: usize = 8;
 /// Nobody waits longer for what follows from a commit; it goes on.
 pub const FOLLOWING_WAIT_MS: u64 = 3_000;
 
@@ -66,6 +70,8 @@ struct Lane {
     until: Version,
     waiters: Vec<(Version, oneshot::Sender<()>)>,
     timers: Vec<Timer>,
+    /// What is told beside the lane, before the timers are cleared.
+    telling: Vec<JoinHandle<bool>>,
 }
 
 impl Lane {
@@ -112,7 +118,7 @@ pub(super) struct Lanes {
 /// What a lane does next.
 enum Next {
     Carry(Version, Vec<OutboxRow>),
-    Clear(Vec<Timer>),
+    Clear(Vec<Timer>, Vec<JoinHandle<bool>>),
     End,
 }
 
@@ -190,32 +196,42 @@ impl Lanes {
             let (lanes, partition) = (Arc::clone(self), partition.clone());
             let running = self.running.subscribe();
             tokio::spawn(ON_A_LANE.scope((), async move {
-                lanes.run(&partition).await;
-                drop(running);
+                lanes.run(&partition, running).await;
             }));
         }
         Following(Some(wait))
     }
 
-    async fn run(&self, partition: &Partition) {
+    async fn run(self: &Arc<Self>, partition: &Partition, alive: watch::Receiver<()>) {
         let mut running = Running { lanes: self, partition, ended: false };
         loop {
             match self.next(partition) {
                 Next::Carry(version, rows) => {
-                    if let Err(error) = self.carry_out(partition, version, rows).await {
-                        metrics::counter!("sanctuary_outbox_left_to_relay_total").increment(1);
-                        tracing::warn!(table = partition.table, version, %error, "left to the relay");
-                        return;
-                    }
+                    let concerned = match self.carry_out(partition, version, rows).await {
+                        Ok(concerned) => concerned,
+                        Err(error) => {
+                            metrics::counter!("sanctuary_outbox_left_to_relay_total").increment(1);
+                            tracing::warn!(table = partition.table, version, %error, "left to the relay");
+                            return;
+                        }
+                    };
+                    let telling = self.tell(concerned, &alive);
                     if let Some(lane) = self.state().lanes.get_mut(partition) {
                         lane.versions.remove(&version);
+                        lane.telling.extend(telling);
                     }
                 }
-                Next::Clear(timers) => {
-                    if let Err(error) = self.timers.clear(timers).await {
-                        // They fire for nothing.
-                        tracing::warn!(%error, "relay timers were not cleared");
-                    }
+                Next::Clear(timers, telling) if telling.is_empty() => self.clear(timers).await,
+                Next::Clear(timers, telling) => {
+                    let (lanes, alive) = (Arc::clone(self), alive.clone());
+                    tokio::spawn(async move {
+                        let told = join_all(telling).await;
+                        // What was not told is told when the timer fires.
+                        if told.into_iter().all(|told| matches!(told, Ok(true))) {
+                            lanes.clear(timers).await;
+                        }
+                        drop(alive);
+                    });
                 }
                 Next::End => {
                     running.ended = true;
@@ -223,6 +239,33 @@ impl Lanes {
                 }
             }
         }
+    }
+
+    async fn clear(&self, timers: Vec<Timer>) {
+        if let Err(error) = self.timers.clear(timers).await {
+            // They fire for nothing.
+            tracing::warn!(%error, "relay timers were not cleared");
+        }
+    }
+
+    /// Tells, beside the lane, of what came into topics.
+    fn tell(
+        self: &Arc<Self>,
+        concerned: HashSet<Topic>,
+        alive: &watch::Receiver<()>,
+    ) -> Option<JoinHandle<bool>> {
+        let carry = self.carry.get().filter(|_| !concerned.is_empty())?;
+        let (carry, alive) = (Arc::clone(carry), alive.clone());
+        Some(tokio::spawn(async move {
+            let told = stream::iter(concerned).map(|topic| carry.told(topic));
+            let told: Vec<Result<()>> = told.buffer_unordered(TELLING_AT_ONCE_MAX).collect().await;
+            drop(alive);
+            let failed = told.into_iter().find_map(Result::err);
+            if let Some(error) = &failed {
+                tracing::warn!(%error, "somebody was not told; it is tried again");
+            }
+            failed.is_none()
+        }))
     }
 
     /// Tells those who waited for what is done, and looks what is left.
@@ -235,8 +278,10 @@ impl Lanes {
         }
         let next = match lane.versions.first_key_value() {
             Some((version, rows)) => Next::Carry(*version, rows.clone()),
-            None if lane.timers.is_empty() => Next::End,
-            None => Next::Clear(std::mem::take(&mut lane.timers)),
+            None if lane.timers.is_empty() && lane.telling.is_empty() => Next::End,
+            None => {
+                Next::Clear(std::mem::take(&mut lane.timers), std::mem::take(&mut lane.telling))
+            }
         };
         if matches!(next, Next::End) {
             state.lanes.remove(partition);
@@ -251,32 +296,40 @@ impl Lanes {
         partition: &Partition,
         version: Version,
         rows: Vec<OutboxRow>,
-    ) -> Result<()> {
+    ) -> Result<HashSet<Topic>> {
         let mut groups: BTreeMap<u32, Vec<OutboxRow>> = BTreeMap::new();
         for row in rows {
             groups.entry(row.index / GROUP_ROWS_MAX).or_default().push(row);
         }
         let carried = stream::iter(groups.into_values().map(|group| async move {
+            let mut concerned = Vec::new();
             for row in group {
                 let key = OutKey { partition: partition.clone(), version, index: row.index };
-                self.carry_one(&key, &row).await?;
+                concerned.extend(self.carry_one(&key, &row).await?);
             }
-            Ok::<(), Error>(())
+            Ok::<_, Error>(concerned)
         }));
-        let outcomes: Vec<Result<()>> =
+        let outcomes: Vec<Result<Vec<Topic>>> =
             carried.buffer_unordered(GROUPS_AT_ONCE_MAX).collect().await;
-        outcomes.into_iter().collect()
+        let mut concerned = HashSet::new();
+        for outcome in outcomes {
+            concerned.extend(outcome?);
+        }
+        Ok(concerned)
     }
 
-    async fn carry_one(&self, key: &OutKey, row: &OutboxRow) -> Result<()> {
+    /// The topic, where somebody is to hear of it beyond those who follow it.
+    async fn carry_one(&self, key: &OutKey, row: &OutboxRow) -> Result<Option<Topic>> {
         if row.effect == EVENT {
             let (topic, push): (Topic, Push<Event>) =
                 Format::MessagePack.decode(&row.body).map_err(|error| internal(&error))?;
+            let carry = self.carry.get();
+            let concerns = carry.is_some_and(|carry| carry.concerns(topic, &push.body));
             append_to_feed(&*self.log, topic, key.log_key(), None, push.body).await?;
-            return Ok(());
+            return Ok(concerns.then_some(topic));
         }
         match self.carry.get() {
-            Some(carry) => carry.carry(key, &row.effect, &row.body).await,
+            Some(carry) => carry.carry(key, &row.effect, &row.body).await.map(|()| None),
             None => Err(internal(&"no carrier is wired")),
         }
     }

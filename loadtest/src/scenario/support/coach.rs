@@ -7,7 +7,9 @@ use crate::person::{Hook, Person};
 use crate::run::held;
 use crate::scenario::SetupError;
 use protocol::limits::COACH_CAPACITY_DEFAULT;
-use protocol::support::{Claim, Close, GetBoard, Request, SetCoach};
+use protocol::support::{
+    Accept, Cause, Claim, Close, Decline, GetBoard, Request, SetCoach, Transfer,
+};
 use protocol::{ConversationId, DeskId, ErrorCode, Event, Push, RequestId, Signal, Topic};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -20,6 +22,19 @@ use tokio::time::{sleep, timeout};
 
 /// After a claim that was refused for another reason than a lost race.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
+/// One coach of so many takes no offers and claims from the board.
+const BY_HAND_ONE_IN: usize = 4;
+/// Of so many offers one is declined, and one is left until its time is over.
+const DECLINES_ONE_IN: u32 = 30;
+const IGNORES_ONE_IN: u32 = 400;
+/// Of so many messages of members one makes the coach hand over.
+const TRANSFERS_ONE_IN: u32 = 100;
+/// Looking at an offer takes at most so long.
+const LOOKS_MS: u64 = 150;
+/// A member who says nothing for so long is not waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A coach's connection breaks once in about this time.
+const BREAKS_EVERY: Duration = Duration::from_secs(40);
 /// How long a coach waits before looking again whether the load is over.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -28,6 +43,7 @@ struct Talk {
     request: RequestId,
     /// Messages of the member.
     heard: u32,
+    last: Instant,
 }
 
 #[derive(Default)]
@@ -68,10 +84,12 @@ impl Coach {
 
     /// Follows the board, and closes what an earlier run left open.
     pub(super) async fn prepare(&self, desk: DeskId) -> Result<(), SetupError> {
-        if let Some(capacity) = self.office.manners.capacity {
-            let set = SetCoach { capacity: Some(capacity), ..SetCoach::default() };
-            self.person.call(set).await.map_err(SetupError::during("coach.set"))?;
-        }
+        let set = SetCoach {
+            available: Some(!self.by_hand()),
+            capacity: Some(u32::try_from(self.capacity).unwrap_or(u32::MAX)),
+            ..SetCoach::default()
+        };
+        self.person.call(set).await.map_err(SetupError::during("coach.set"))?;
         self.person.subscribe(Topic::Desk(desk));
         let board = self.person.call(GetBoard { desk_id: desk }).await;
         let board = board.map_err(SetupError::during("desk.board"))?;
@@ -84,6 +102,71 @@ impl Coach {
         }
         held(&self.desk).queue.read(&board, &self.office.members);
         Ok(())
+    }
+
+    /// Takes no offers any more.
+    pub(super) async fn pause(&self) {
+        let set = SetCoach { available: Some(false), ..SetCoach::default() };
+        let _ = self.person.call(set).await;
+    }
+
+    fn by_hand(&self) -> bool {
+        self.person.index.is_multiple_of(BY_HAND_ONE_IN)
+    }
+
+    /// Drops now and then, and is back; ends talks in which nothing is said any more.
+    pub(super) async fn live(self: Arc<Self>) {
+        let mut drops = Instant::now() + BREAKS_EVERY.mul_f64(rand::rng().random::<f64>() * 2.0);
+        while !self.office.is_closed() {
+            sleep(LOOK_INTERVAL).await;
+            let silent: Vec<RequestId> = {
+                let desk = held(&self.desk);
+                let silent = desk.talks.values().filter(|talk| talk.last.elapsed() > PATIENCE);
+                silent.map(|talk| talk.request).collect()
+            };
+            for request_id in silent {
+                let _ = self.person.call(Close { request_id, summary: None }).await;
+            }
+            if Instant::now() >= drops && !self.office.run.load_is_over() {
+                drops = Instant::now() + BREAKS_EVERY.mul_f64(0.5 + rand::rng().random::<f64>());
+                self.office.drops.fetch_add(1, Ordering::Relaxed);
+                self.person.breaks.notify_one();
+            }
+        }
+    }
+
+    /// An offer, or a hand-over: taken, declined, or left.
+    fn offered(self: &Arc<Self>, request: &Request) {
+        if request.offered_to.as_ref().is_none_or(|to| to.id != self.person.id) {
+            return;
+        }
+        self.office.offers.fetch_add(1, Ordering::Relaxed);
+        let (coach, request_id) = (Arc::clone(self), request.id);
+        tokio::spawn(async move {
+            let (look, declines, ignores) = {
+                let mut rng = rand::rng();
+                let look = Duration::from_millis(rng.random_range(0..LOOKS_MS));
+                let over = coach.office.run.load_is_over();
+                let declines = rng.random_range(0..DECLINES_ONE_IN) == 0;
+                (look, declines && !over, rng.random_range(0..IGNORES_ONE_IN) == 0 && !over)
+            };
+            sleep(look).await;
+            if ignores {
+                coach.office.ignored.fetch_add(1, Ordering::Relaxed);
+            } else if declines {
+                let _ = coach.person.call(Decline { request_id }).await;
+            } else if coach.person.call(Accept { request_id }).await.is_ok() {
+                coach.won(request_id);
+            }
+        });
+    }
+
+    fn won(&self, request_id: RequestId) {
+        held(&self.office.claims).won(request_id, self.person.id);
+        let mut desk = held(&self.desk);
+        if !desk.over.contains(&request_id) {
+            desk.mine.insert(request_id);
+        }
     }
 
     /// Claims whenever there is a free place, until the load is over.
@@ -101,7 +184,7 @@ impl Coach {
                 }
                 continue;
             }
-            let Some(request) = self.pick(&mut rng) else {
+            let Some(request) = self.pick(&mut rng).filter(|_| self.by_hand()) else {
                 let _ = timeout(LOOK_INTERVAL, changed).await;
                 continue;
             };
@@ -127,13 +210,7 @@ impl Coach {
         held(&self.office.run.metrics).record(Measure::Claim, began.elapsed());
         held(&self.desk).queue.remove(request_id);
         match claimed {
-            Ok(_) => {
-                held(&self.office.claims).won(request_id, self.person.id);
-                let mut desk = held(&self.desk);
-                if !desk.over.contains(&request_id) {
-                    desk.mine.insert(request_id);
-                }
-            }
+            Ok(_) => self.won(request_id),
             Err(error) => match error.code() {
                 None => return false,
                 Some(ErrorCode::AlreadyClaimed) => {
@@ -158,12 +235,30 @@ impl Coach {
         {
             let mut desk = held(&self.desk);
             desk.mine.insert(request.id);
-            let talk = Talk { request: request.id, heard: 0 };
+            desk.over.remove(&request.id);
+            let talk = Talk { request: request.id, heard: 0, last: Instant::now() };
             desk.talks.insert(request.conversation_id, talk);
         }
         if !self.office.is_closed() {
             self.person.send(Topic::Conversation(request.conversation_id), Instant::now());
         }
+    }
+
+    /// To a colleague, or to whoever is free.
+    fn hand_over(&self, request_id: RequestId) {
+        let (person, office) = (Arc::clone(&self.person), Arc::clone(&self.office));
+        tokio::spawn(async move {
+            let coach_id = {
+                let mut rng = rand::rng();
+                let named = rng.random::<bool>();
+                named
+                    .then(|| office.coaches.get(rng.random_range(0..office.coaches.len())).copied())
+            };
+            let transfer = Transfer { request_id, coach_id: coach_id.flatten() };
+            if person.call(transfer).await.is_ok() {
+                office.transfers.fetch_add(1, Ordering::Relaxed);
+            }
+        });
     }
 
     fn lost(&self, request: &Request) {
@@ -180,6 +275,11 @@ impl Coach {
             let mut desk = held(&self.desk);
             let Some(talk) = desk.talks.get_mut(&conversation_id) else { return };
             talk.heard += 1;
+            talk.last = Instant::now();
+            if rand::rng().random_range(0..TRANSFERS_ONE_IN) == 0 && !self.office.run.load_is_over()
+            {
+                self.hand_over(talk.request);
+            }
             (talk.heard >= self.office.manners.exchanges).then_some(talk.request)
         };
         let Some(request_id) = enough else {
@@ -206,7 +306,24 @@ impl Hook for Ears {
     fn event(&mut self, person: &Arc<Person>, push: &Push<Event>) {
         match &push.body {
             Event::SupportClaimed(claimed) => self.0.got(&claimed.request),
-            Event::SupportRequeued(requeued) => self.0.lost(&requeued.request),
+            Event::SupportRequeued(requeued) => {
+                if matches!(requeued.cause, Some(Cause::CoachGone | Cause::Unanswered)) {
+                    self.0.lost(&requeued.request);
+                }
+            }
+            Event::SupportOffered(offered) => self.0.offered(&offered.request),
+            Event::SupportTransferOffered(offered) => self.0.offered(&offered.request),
+            Event::SupportTransferred(now) if !now.returned => {
+                if now.request.coach.as_ref().is_some_and(|coach| coach.id == person.id) {
+                    self.0.got(&now.request);
+                } else {
+                    self.0.lost(&now.request);
+                }
+            }
+            Event::SupportReopened(again) => {
+                held(&self.0.desk).over.remove(&again.request.id);
+            }
+            Event::SupportAbandoned(over) => self.0.lost(&over.request),
             Event::SupportClosed(closed) => {
                 held(&self.0.desk).over.insert(closed.request.id);
                 self.0.lost(&closed.request);

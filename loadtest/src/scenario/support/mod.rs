@@ -4,6 +4,7 @@
 mod board;
 mod coach;
 mod member;
+mod sample;
 
 use self::coach::Coach;
 use self::member::Member;
@@ -16,7 +17,7 @@ use crate::run::{Run, held};
 use crate::settle::{read_back, settle};
 use crate::tokens::Credentials;
 use futures_util::future::join_all;
-use protocol::support::{GetBoard, GetStatus, ListDesks, Request, State, Status};
+use protocol::support::{GetBoard, GetStatus, ListDesks, Request, State, Status, Wait};
 use protocol::{DeskId, RequestId, Topic, UserId};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -51,14 +52,54 @@ struct Office {
     members: HashSet<UserId>,
     /// Nobody answers any more: the oracle looks.
     closing_time: AtomicBool,
+    coaches: Vec<UserId>,
     races_lost: AtomicU64,
     boards_read: AtomicU64,
+    offers: AtomicU64,
+    ignored: AtomicU64,
+    transfers: AtomicU64,
+    drops: AtomicU64,
+    reopened: AtomicU64,
+    samples: AtomicU64,
+    /// Stated waits: as stated, not so, and not known yet.
+    waits: Mutex<Waits>,
+}
+
+/// What became of the waits that members were told.
+#[derive(Debug, Default)]
+struct Waits {
+    held: u64,
+    broken: u64,
+    unknown: u64,
+    /// Of those that were told, how wide, over the real one.
+    width: f64,
 }
 
 impl Office {
     fn judge(&self, request: RequestId, outcome: Result<(), Fault>) {
         if let Err(fault) = outcome {
             self.run.found(&format_args!("request {request}"), &fault);
+        }
+    }
+
+    /// Whether a request was not opened again.
+    fn is_first(&self, request: RequestId) -> bool {
+        held(&self.claims).is_first(request)
+    }
+
+    /// A coach came after so long; this had been said.
+    fn waited(&self, said: Option<Wait>, waited_ms: u64) {
+        let mut waits = held(&self.waits);
+        match said {
+            None => waits.unknown += 1,
+            Some(Wait { low_ms, high_ms }) => {
+                if (low_ms..=high_ms).contains(&waited_ms) {
+                    waits.held += 1;
+                } else {
+                    waits.broken += 1;
+                }
+                waits.width += real(high_ms - low_ms) / real(waited_ms.max(1_000));
+            }
         }
     }
 
@@ -81,8 +122,16 @@ pub(crate) async fn run(
         claims: Mutex::default(),
         members: members.iter().map(|member| member.id).collect(),
         closing_time: AtomicBool::new(false),
+        coaches: coaches.iter().map(|coach| coach.id).collect(),
         races_lost: AtomicU64::new(0),
         boards_read: AtomicU64::new(0),
+        offers: AtomicU64::new(0),
+        ignored: AtomicU64::new(0),
+        transfers: AtomicU64::new(0),
+        drops: AtomicU64::new(0),
+        reopened: AtomicU64::new(0),
+        samples: AtomicU64::new(0),
+        waits: Mutex::default(),
     });
     let member_count = members.len();
     let mut crowd = Crowd::default();
@@ -114,11 +163,17 @@ pub(crate) async fn run(
     let mut tasks = Vec::new();
     tasks.extend(members.iter().map(|member| tokio::spawn(Arc::clone(member).ask(desk))));
     tasks.extend(coaches.iter().map(|coach| tokio::spawn(Arc::clone(coach).answer(desk))));
+    let living: Vec<_> =
+        coaches.iter().map(|coach| tokio::spawn(Arc::clone(coach).live())).collect();
+    let sampling =
+        tokio::spawn(sample::run(Arc::clone(&office), members.clone(), coaches.clone(), desk));
     hold_load(run, began).await;
     let claimed = held(&office.claims).claimed_count() as u64;
     let mut extra = vec![("claimed_per_second", rate(claimed, began.elapsed()))];
     join_all(tasks).await;
+    let _ = sampling.await;
     finish_conversations(&office, &coaches).await;
+    join_all(living).await;
     settle(run, &crowd.people).await;
     judge(&office, &members, &first.person, desk).await?;
     let read = |topic| matches!(topic, Topic::Conversation(_) | Topic::User(_));
@@ -138,6 +193,7 @@ async fn find_desk(person: &Person) -> Result<DeskId, SetupError> {
 
 /// Lets those who talk come to their end, within the time for settling.
 async fn finish_conversations(office: &Office, coaches: &[Arc<Coach>]) {
+    join_all(coaches.iter().map(|coach| coach.pause())).await;
     let deadline = Instant::now() + office.run.settings.settle;
     while coaches.iter().any(|coach| coach.load() > 0) && Instant::now() < deadline {
         sleep(LOOK_INTERVAL).await;
@@ -191,7 +247,7 @@ async fn look(
     for Status { request, position, .. } in statuses {
         let Some(request) = request else { continue };
         status.insert(request.id, standing(&request));
-        if request.state == State::Queued {
+        if matches!(request.state, State::Queued | State::Offered) {
             faults.extend(Claims::position(request.id, position.unwrap_or(0)).err());
         }
     }
@@ -210,12 +266,29 @@ fn standing(request: &Request) -> Standing {
 fn counts(office: &Office) -> Extra {
     let claims = held(&office.claims);
     let count = |n: usize| real(n as u64);
+    let count_of = |n: &AtomicU64| real(n.load(Ordering::Relaxed));
+    let waits = held(&office.waits);
+    let told = (waits.held + waits.broken).max(1);
     vec![
         ("requests_asked", count(claims.asked_count())),
         ("requests_claimed", count(claims.claimed_count())),
         ("requests_ended", count(claims.ended_count())),
         ("requests_requeued", count(claims.requeued_count())),
+        ("offers", count_of(&office.offers)),
+        ("offers_ignored", count_of(&office.ignored)),
+        ("hand_overs", count_of(&office.transfers)),
+        ("coaches_dropped", count_of(&office.drops)),
+        ("requests_opened_again", count_of(&office.reopened)),
+        ("positions_sampled", count_of(&office.samples)),
+        ("waits_told", real(waits.held + waits.broken)),
+        ("waits_not_known_yet", real(waits.unknown)),
+        ("waits_as_told_percent", percent(waits.held, waits.held + waits.broken)),
+        ("waits_told_width", (waits.width / real(told) * 100.0).round() / 100.0),
         ("claim_races_lost", real(office.races_lost.load(Ordering::Relaxed))),
         ("boards_read", real(office.boards_read.load(Ordering::Relaxed))),
     ]
+}
+
+fn percent(part: u64, all: u64) -> f64 {
+    (real(part) / real(all.max(1)) * 1_000.0).round() / 10.0
 }

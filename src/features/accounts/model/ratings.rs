@@ -74,7 +74,7 @@ mod tests {
                 let held: Vec<u8> =
                     newest.iter().filter_map(|(of, revision)| said[&(*of, *revision)]).collect();
                 prop_assert_eq!(total.count(), held.len() as u64);
-                prop_assert_eq!(total.stars(), held.iter().map(|stars| u64::from(*stars)).sum());
+                prop_assert_eq!(total.stars(), held.iter().map(|stars| u64::from(*stars)).sum::<u64>());
             }
         }
     }

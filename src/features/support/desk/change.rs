@@ -120,12 +120,13 @@ impl Writing<'_> {
                     Offered { request: wire(desk, request), conversation_id: talk(request) };
                 self.tell(request, ids(request.offered_to.as_ref()), &event);
             }
-            Happening::Claimed { request, passed } => {
+            // Another coach, to whom it was offered, sees it on the board: this event says to whoever
+            // hears it that they talk now.
+            Happening::Claimed { request, .. } => {
                 self.join(request);
                 let event =
                     Claimed { request: wire(desk, request), conversation_id: talk(request) };
-                let coaches = ids(request.coach.as_ref()).into_iter().chain(ids(passed.as_ref()));
-                self.tell(request, coaches, &event);
+                self.tell(request, ids(request.coach.as_ref()), &event);
             }
             Happening::Returned { request, from, cause }
             | Happening::Requeued { request, from, cause } => {
@@ -166,7 +167,7 @@ impl Writing<'_> {
                 let both = [request.coach.as_ref(), to.as_ref()];
                 self.tell(request, both.into_iter().flat_map(ids), &event);
             }
-            Happening::Transferred { request, from, passed } => {
+            Happening::Transferred { request, from, .. } => {
                 self.leave(request, from.id);
                 self.join(request);
                 let event = Transferred {
@@ -174,7 +175,7 @@ impl Writing<'_> {
                     conversation_id: talk(request),
                     returned: false,
                 };
-                let all = [request.coach.as_ref(), Some(from), passed.as_ref()];
+                let all = [request.coach.as_ref(), Some(from)];
                 self.tell(request, all.into_iter().flat_map(ids), &event);
             }
             Happening::Warned { request, whom, until } => {

@@ -186,7 +186,9 @@ impl Desk {
         let request = self.requests.get(&id).ok_or(Refusal::NoSuchRequest)?;
         let mut ended = Request::clone(request);
         ended.state = request.state.next(Transition::Close).ok_or(Refusal::NotAnswered)?;
-        ended.summary = summary.filter(|_| coach == Some(by)).map(str::to_owned);
+        if let Some(summary) = summary.filter(|_| coach == Some(by)) {
+            ended.summary = Some(summary.to_owned());
+        }
         let ended = self.end(ended, now);
         self.freed(ended.claimed_at, now);
         happened.extend(coach.map(Happening::CoachChanged));

@@ -121,6 +121,9 @@ pub(crate) struct NewRequest {
     pub(crate) reopened_at: Option<Millis>,
     #[serde(default)]
     pub(crate) former_coach: Option<Person>,
+    /// What that coach wrote at the end: the next one reads it.
+    #[serde(default)]
+    pub(crate) former_summary: Option<String>,
 }
 
 /// The order in the queue.
@@ -144,7 +147,7 @@ impl Request {
             created_at: new.created_at,
             claimed_at: None,
             ended_at: None,
-            summary: None,
+            summary: new.former_summary.clone(),
             offered_to: None,
             offered_until: None,
             handed_to_anybody: false,

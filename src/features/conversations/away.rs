@@ -1,0 +1,201 @@
+//! Those who are away when something is written: some seconds later they are told, if they did not
+//! read it by then.
+//!
+//! Nothing of this is on the way of a message: its members are put into a queue, if they do not look
+//! on this node. Behind the queue a durable timer is set for each who looks on no other node
+//! either, one for all messages of a conversation that come before it fires. What happened is asked
+//! again when it does. A node that dies within a moment of a message may leave out its timer; the next
+//! message brings it.
+
+use super::{Conversations, ahead, rows};
+use crate::error::Result;
+use crate::features::notifications::{Attention, Notifications, Unread};
+use crate::log::{self, Span};
+use crate::timers::{Timer, Timers};
+use protocol::limits::PUSH_AFTER_MS;
+use protocol::{ConversationId, Event, Millis, Seq, Topic, UserId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+/// Somebody who is away is asked whether they read a conversation. Subject: who, and which.
+pub const UNREAD_TIMER: &str = "conversation.unread";
+/// Those who wait for their timer to be set; beyond it, people are told with the next message.
+const QUEUE_MAX: usize = 16 * 1_024;
+/// Timers that are set at once.
+const BATCH_MAX: usize = 256;
+/// Timers of which this node remembers that they are set; forgetting one sets it twice.
+const ARMED_MAX: usize = 100_000;
+/// Events in which the newest message of others is looked for.
+const NEWEST_EVENTS: u32 = 50;
+/// Bytes of them.
+const NEWEST_BYTES: usize = 256 * 1_024;
+
+/// A person and a conversation.
+type Pair = (UserId, ConversationId);
+
+/// See the module.
+pub(super) struct Away {
+    notifications: Arc<Notifications>,
+    timers: Arc<dyn Timers>,
+    queue: mpsc::Sender<Pair>,
+    waiting: tokio::sync::Mutex<mpsc::Receiver<Pair>>,
+    /// Until when a timer is set.
+    armed: Mutex<HashMap<Pair, Millis>>,
+}
+
+impl Away {
+    pub(super) fn new(notifications: Arc<Notifications>, timers: Arc<dyn Timers>) -> Self {
+        metrics::describe_counter!(
+            "sanctuary_messages_untold_total",
+            "People who were away and are told of a message only with the next one"
+        );
+        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let waiting = tokio::sync::Mutex::new(waiting);
+        Self { notifications, timers, queue, waiting, armed: Mutex::default() }
+    }
+
+    fn armed(&self) -> MutexGuard<'_, HashMap<Pair, Millis>> {
+        self.armed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something was written. Never waits.
+    pub(super) fn written(&self, id: ConversationId, sender: UserId, members: &[UserId]) {
+        for &user in members.iter().filter(|&&user| user != sender) {
+            if !self.notifications.looks_here(user) && self.queue.try_send((user, id)).is_err() {
+                metrics::counter!("sanctuary_messages_untold_total").increment(1);
+            }
+        }
+    }
+
+    /// Somebody read up to there.
+    pub(super) async fn read(&self, user: UserId, id: ConversationId, read: Seq) -> Result<()> {
+        self.notifications.conversation_read(user, id, read).await
+    }
+
+    /// Sets timers for those who wait for it, at most so many; false: the end.
+    async fn arm(&self, now: impl Fn() -> Millis, may_wait: bool) -> bool {
+        let mut waiting = self.waiting.lock().await;
+        let mut pairs = Vec::new();
+        if may_wait {
+            if waiting.recv_many(&mut pairs, BATCH_MAX).await == 0 {
+                return false;
+            }
+        } else {
+            while let Ok(pair) = waiting.try_recv() {
+                pairs.push(pair);
+            }
+        }
+        let now = now();
+        pairs.sort_unstable();
+        pairs.dedup();
+        pairs.retain(|pair| self.armed().get(pair).is_none_or(|until| *until <= now));
+        let mut timers = Vec::new();
+        for &(user, id) in &pairs {
+            if self.notifications.attention(user).await == Attention::Away {
+                timers.push(timer(user, id, now.saturating_add(PUSH_AFTER_MS)));
+                self.armed().insert((user, id), now.saturating_add(PUSH_AFTER_MS));
+            }
+        }
+        if self.armed().len() > ARMED_MAX {
+            self.armed().retain(|_, until| *until > now);
+        }
+        if !timers.is_empty()
+            && let Err(error) = self.timers.set(timers).await
+        {
+            for pair in &pairs {
+                self.armed().remove(pair);
+            }
+            let lost = pairs.len() as u64;
+            metrics::counter!("sanctuary_messages_untold_total").increment(lost);
+            tracing::warn!(%error, "people who are away are told of a message with the next one");
+        }
+        true
+    }
+}
+
+fn timer(user: UserId, id: ConversationId, due_at: Millis) -> Timer {
+    let subject = [user.as_bytes().as_slice(), id.as_bytes()].concat();
+    Timer { due_at, kind: UNREAD_TIMER.to_owned(), subject }
+}
+
+fn pair(subject: &[u8]) -> Option<Pair> {
+    let (user, id) = subject.split_first_chunk::<16>()?;
+    let id: [u8; 16] = id.try_into().ok()?;
+    Some((UserId(Uuid::from_bytes(*user)), ConversationId(Uuid::from_bytes(id))))
+}
+
+impl Conversations {
+    /// Sets the timers of those who are away, for ever.
+    pub async fn run(self: Arc<Self>) {
+        while self.away.arm(|| self.clock.now(), true).await {}
+    }
+
+    /// The same for those who wait now: at the end, and in tests.
+    pub async fn settled(&self) {
+        self.away.arm(|| self.clock.now(), false).await;
+    }
+
+    /// Fires [`UNREAD_TIMER`].
+    pub(crate) async fn unread_due(&self, subject: &[u8]) -> Result<()> {
+        let Some((user, id)) = pair(subject) else { return Ok(()) };
+        let Some(unread) = self.untold(user, id).await? else { return Ok(()) };
+        let seq = unread.seq;
+        let notifications = &self.away.notifications;
+        notifications.messages(user, unread).await?;
+        // It may have been read while it was told.
+        let read = rows::inbox_row(&self.store, user, id).await?.read_seq.unwrap_or(0);
+        if read >= seq {
+            notifications.conversation_read(user, id, read).await?;
+        }
+        Ok(())
+    }
+
+    /// What somebody who is away did not read, if they want to hear of it.
+    async fn untold(&self, user: UserId, id: ConversationId) -> Result<Option<Unread>> {
+        let state = self.head(id).await?.1;
+        let Some(state) = state.filter(|state| state.is_member(user)) else { return Ok(None) };
+        let inbox = rows::inbox_row(&self.store, user, id).await?;
+        let count = state.others(user).saturating_sub(inbox.read_others.unwrap_or(0));
+        if count == 0 {
+            return Ok(None);
+        }
+        let settings = rows::settings_of(&self.store, user, id).await?;
+        let muted = settings.iter().find(|row| row.setting == rows::MUTED);
+        if muted.is_some_and(|row| ahead(row.value, self.clock.now()).is_some()) {
+            return Ok(None);
+        }
+        let notifications = &self.away.notifications;
+        if notifications.attention(user).await == Attention::Here {
+            return Ok(None);
+        }
+        let Some((seq, sender)) = self.newest_of_others(user, id).await? else { return Ok(None) };
+        if seq <= inbox.read_seq.unwrap_or(0) || !notifications.may_tell(Some(sender), user).await?
+        {
+            return Ok(None);
+        }
+        let from = self.accounts.people_of(&[sender]).await?.pop();
+        let Some(from) = from else { return Ok(None) };
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(Some(Unread { conversation_id: id, seq, from, count }))
+    }
+
+    /// The newest message that somebody else wrote, among the last events.
+    async fn newest_of_others(
+        &self,
+        user: UserId,
+        id: ConversationId,
+    ) -> Result<Option<(Seq, UserId)>> {
+        let topic = Topic::Conversation(id);
+        let page = self.log.read(topic, Span::Newest, NEWEST_EVENTS, NEWEST_BYTES).await?;
+        for entry in page.entries.iter().rev() {
+            if let Event::MessageCreated(message) = log::decode(topic, entry)?.body
+                && message.sender_id != user
+            {
+                return Ok(Some((entry.seq, message.sender_id)));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,138 @@
+//! What becomes a notification: the one table over all events of a person's feed. A new event does
+//! not compile until it is decided here.
+
+use super::model::Draft;
+use crate::words::notifications as words;
+use protocol::notifications::Kind;
+use protocol::people::Person;
+use protocol::support::{Cause, Request};
+use protocol::{Event, UserId};
+use uuid::Uuid;
+
+/// All of a kind join under these, while they were not read.
+const FRIENDS: Uuid = Uuid::from_u128(1);
+const FOLLOW_REQUESTS: Uuid = Uuid::from_u128(2);
+const FOLLOWERS: Uuid = Uuid::from_u128(3);
+
+/// Of the newest person's name, and how many others there are.
+type Words = fn(&str, u32) -> String;
+
+/// What `user` is told because of an event of their feed; `None` where they did it themselves,
+/// or where it is no news.
+#[expect(clippy::match_same_arms, reason = "each group says why it is no news")]
+pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
+    match event {
+        Event::SupportOffered(offered) => to_coach(user, &offered.request, words::offered),
+        Event::SupportClaimed(claimed) => to_member(user, &claimed.request, words::claimed),
+        Event::SupportRequeued(requeued) => match requeued.cause {
+            None | Some(Cause::CoachGone | Cause::Unanswered) => {
+                to_member(user, &requeued.request, words::requeued)
+            }
+            // The place is the old one, and whom it was offered to said so or was not here.
+            Some(Cause::Declined | Cause::TimedOut | Cause::OfferGone) => None,
+        },
+        Event::SupportTransferOffered(offered) => {
+            to_coach(user, &offered.request, words::transfer_offered)
+        }
+        Event::SupportTransferred(moved) if !moved.returned => {
+            to_member(user, &moved.request, words::claimed)
+        }
+        // It came to nothing: all is as it was.
+        Event::SupportTransferred(_) => None,
+        Event::SupportWarned(warned) if warned.user_id == user => {
+            let words =
+                if warned.request.member.id == user { words::warned } else { words::nudged };
+            Some(of_request(&warned.request, None, words))
+        }
+        Event::SupportWarned(_) => None,
+        Event::SupportAbandoned(abandoned) => to_member(user, &abandoned.request, words::abandoned),
+        Event::SupportExpired(expired) => to_member(user, &expired.request, words::expired),
+        Event::SupportClosed(closed) => to_member(user, &closed.request, words::closed),
+        Event::SupportAwaitingPayment(asked) => to_member(user, &asked.request, words::fee),
+        Event::SupportReopened(reopened) if reopened.request.member.id != user => {
+            let member = Some(reopened.request.member.clone());
+            Some(of_request(&reopened.request, member, words::reopened))
+        }
+        // One's own doing.
+        Event::SupportQueued(_) | Event::SupportCancelled(_) | Event::SupportReopened(_) => None,
+        // Read when there is time for it.
+        Event::SupportRated(_) => None,
+        // It is shown at once, and a push might be seen by others.
+        Event::SupportHelp(_) => None,
+        Event::FriendRequested(asked) => {
+            Some(of_people(FRIENDS, link("person", asked.user_id.0), asked.user_id, words::friends))
+        }
+        Event::FriendAccepted(accepted) => {
+            let (gathers, who) = (accepted.user_id.0, accepted.user_id);
+            Some(of_people(gathers, link("person", who.0), who, words::friend_accepted))
+        }
+        Event::FollowRequested(asked) => {
+            let link = link("person", asked.user_id.0);
+            Some(of_people(FOLLOW_REQUESTS, link, asked.user_id, words::follow_requests))
+        }
+        Event::FollowAdded(added) if added.followed_id == user => {
+            let link = link("person", added.follower_id.0);
+            Some(of_people(FOLLOWERS, link, added.follower_id, words::followers))
+        }
+        Event::FollowAdded(_) => None,
+        Event::ConversationRequested(asked) => {
+            let link = link("conversation", asked.conversation_id.0);
+            let gathers = asked.conversation_id.0;
+            Some(of_people(gathers, link, asked.user_id, words::message_request))
+        }
+        // What follows from a message is told by its conversation, once it was not read; a
+        // support request that was claimed says that its conversation opened.
+        Event::ConversationOpened(_)
+        | Event::ConversationJoined(_)
+        | Event::ConversationClosed(_)
+        | Event::ConversationReopened(_)
+        | Event::ConversationAccepted(_)
+        | Event::ConversationRefused(_)
+        | Event::ConversationPaused(_)
+        | Event::ConversationResumed(_)
+        | Event::MessageCreated(_)
+        | Event::MessageEdited(_)
+        | Event::MessageDeleted(_)
+        | Event::MessageReacted(_)
+        | Event::MemberJoined(_)
+        | Event::MemberLeft(_) => None,
+        // A wall is looked at, not pushed; who joins or leaves did so.
+        Event::PostCreated(_) | Event::MembershipStarted(_) | Event::MembershipEnded(_) => None,
+        // Of the login, not of what happens here.
+        Event::SessionRevoked(_) => None,
+        // What this table makes.
+        Event::NotificationCreated(_) => None,
+    }
+}
+
+/// To the member of a support request; each turn of it in place of the one before.
+fn to_member(user: UserId, request: &Request, words: Words) -> Option<Draft> {
+    (request.member.id == user).then(|| of_request(request, request.coach.clone(), words))
+}
+
+/// To the coach to whom a request is offered.
+fn to_coach(user: UserId, request: &Request, words: Words) -> Option<Draft> {
+    let is_offered = request.offered_to.as_ref().is_some_and(|coach| coach.id == user);
+    is_offered.then(|| of_request(request, Some(request.member.clone()), words))
+}
+
+fn of_request(request: &Request, from: Option<Person>, words: Words) -> Draft {
+    Draft {
+        kind: Kind::Support,
+        gathers: request.id.0,
+        link: link("request", request.id.0),
+        from,
+        counts: false,
+        words,
+    }
+}
+
+fn of_people(gathers: Uuid, link: String, who: UserId, words: Words) -> Draft {
+    let from = Some(Person { id: who, name: String::new() });
+    Draft { kind: Kind::People, gathers, link, from, counts: true, words }
+}
+
+/// Names what a notification is about.
+pub(super) fn link(thing: &str, id: Uuid) -> String {
+    format!("{thing}:{id}")
+}

@@ -1,0 +1,146 @@
+//! Notifications. None says what somebody wrote.
+
+/// A coach took the request.
+pub fn claimed(coach: &str, _: u32) -> String {
+    format!("{coach} is here for you now.")
+}
+
+/// The coach's connection was lost for good.
+pub fn requeued(_: &str, _: u32) -> String {
+    "Your coach's connection broke off. You are at the front, and somebody will be with you."
+        .to_owned()
+}
+
+/// The conversation with a coach ended.
+pub fn closed(coach: &str, _: u32) -> String {
+    if coach.is_empty() {
+        return "Your support request has ended. You can read it whenever you like.".to_owned();
+    }
+    format!("Your talk with {coach} has ended. You can read it whenever you like.")
+}
+
+/// A request is offered to a coach.
+pub fn offered(_: &str, _: u32) -> String {
+    "Somebody would like to talk, and you are asked first.".to_owned()
+}
+
+/// A colleague hands over.
+pub fn transfer_offered(_: &str, _: u32) -> String {
+    "A colleague would like to hand a conversation over to you.".to_owned()
+}
+
+/// The member has not written for long.
+pub fn warned(_: &str, _: u32) -> String {
+    "Are you still there? Your coach is, and there is no hurry. If you don't answer, we close \
+     the conversation after a while; you can open it again."
+        .to_owned()
+}
+
+/// The coach has not answered for long.
+pub fn nudged(_: &str, _: u32) -> String {
+    "Somebody is waiting for your answer.".to_owned()
+}
+
+/// The member stayed silent.
+pub fn abandoned(_: &str, _: u32) -> String {
+    "We closed your conversation because it had been quiet for long. You can open it again."
+        .to_owned()
+}
+
+/// Nobody came.
+pub fn expired(_: &str, _: u32) -> String {
+    "We are sorry: nobody was free in time. You are welcome to ask again.".to_owned()
+}
+
+/// The fee comes first.
+pub fn fee(_: &str, _: u32) -> String {
+    "One step is left before you are in the queue: the payment.".to_owned()
+}
+
+/// A member comes back.
+pub fn reopened(member: &str, _: u32) -> String {
+    format!("{member} would like to go on with your conversation.")
+}
+
+/// Requests to be friends.
+pub fn friends(name: &str, others: u32) -> String {
+    format!("{} would like to be friends.", people(name, others))
+}
+
+/// Such a request was accepted.
+pub fn friend_accepted(name: &str, _: u32) -> String {
+    format!("{name} and you are friends now.")
+}
+
+/// Requests to follow.
+pub fn follow_requests(name: &str, others: u32) -> String {
+    format!("{} would like to follow you.", people(name, others))
+}
+
+/// New followers.
+pub fn followers(name: &str, others: u32) -> String {
+    let follow = if others == 0 { "follows" } else { "follow" };
+    format!("{} {follow} you now.", people(name, others))
+}
+
+/// A stranger's first message.
+pub fn message_request(name: &str, _: u32) -> String {
+    format!("{name} would like to write to you.")
+}
+
+/// Messages that were not read.
+pub fn messages(name: &str, count: u32) -> String {
+    match count {
+        0 | 1 => format!("{name} wrote to you."),
+        count => format!("{count} new messages, the last from {name}."),
+    }
+}
+
+/// A name, and how many others.
+pub fn people(name: &str, others: u32) -> String {
+    match others {
+        0 => name.to_owned(),
+        1 => format!("{name} and one other"),
+        others => format!("{name} and {others} others"),
+    }
+}
+
+/// Many at once.
+pub fn several(count: u32) -> String {
+    match count {
+        0 | 1 => "There is something new for you.".to_owned(),
+        count => format!("There are {count} things new for you."),
+    }
+}
+
+/// No zone of that name.
+pub const ZONE_WRONG: &str = "We don't know this time zone. Please name one like Europe/Berlin.";
+/// Not a time of day, or no time at all.
+pub const QUIET_WRONG: &str = "Quiet hours go from one minute of the day to another, 0 to 1439.";
+/// Not an address that a browser gives.
+pub const ENDPOINT_WRONG: &str = "This is not the address of a push service.";
+/// Not the keys that a browser gives.
+pub const KEYS_WRONG: &str = "These are not the keys of a browser's subscription.";
+/// Not a device's token.
+pub const TOKEN_WRONG: &str = "This is not a device's token.";
+/// Not set up here.
+pub const SERVICE_OFF: &str = "This place does not send pushes this way.";
+/// Too many.
+pub const ENDPOINTS_MANY: &str = "You have many devices already. Please remove one first.";
+
+/// The subject of a digest.
+pub fn digest_subject(count: usize) -> String {
+    match count {
+        1 => "One thing is waiting for you".to_owned(),
+        count => format!("{count} things are waiting for you"),
+    }
+}
+
+/// Before the lines of a digest.
+pub fn digest_greeting(name: &str) -> String {
+    format!("Hello {name},\n\nthis happened while you were away. There is no hurry.\n")
+}
+
+/// After them.
+pub const DIGEST_END: &str =
+    "You can choose how often we write, or that we don't, in your settings.\n";

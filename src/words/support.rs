@@ -1,0 +1,79 @@
+//! Support.
+
+/// Not there, or not to be known of.
+pub const NO_SUCH_REQUEST: &str = "There is no such request.";
+/// A coach's places are taken.
+pub const NO_CAPACITY: &str = "You are talking to as many people as you wanted to at once.";
+/// Another desk's coach.
+pub const NOT_SERVING: &str = "You don't answer at this desk.";
+/// One's own.
+pub const OWN_REQUEST: &str = "Somebody else has to answer your own request.";
+/// Ended.
+pub const OVER: &str = "This request is over.";
+/// Too late to take it back.
+pub const ANSWERED: &str = "Somebody is already answering. You can end the conversation instead.";
+/// Too early to end it.
+pub const NOT_ANSWERED: &str = "Nobody is answering yet. You can take the request back instead.";
+/// Somebody else's.
+pub const NOT_YOURS: &str = "Only the one who answers and the one who asked can do this.";
+/// As many as can be.
+pub const DESK_FULL: &str = "This desk is as full as it can be. Please try again a little later.";
+/// Takes nobody now.
+pub const DESK_CLOSED: &str = "This desk is closed just now.";
+/// An offer that is over, or somebody else's.
+pub const NOT_OFFERED: &str = "This isn't offered to you just now.";
+/// The fee comes first.
+pub const UNPAID: &str = "The payment for this request is still on its way.";
+/// Nobody of that name here.
+pub const NO_SUCH_COACH: &str = "There is no such coach at this desk.";
+/// A colleague's places are taken.
+pub const COLLEAGUE_FULL: &str = "Your colleague can't take anybody more just now.";
+/// A colleague without a session.
+pub const COLLEAGUE_AWAY: &str = "Your colleague isn't here just now.";
+/// On its way to somebody.
+pub const HANDING_OVER: &str = "This conversation is being handed over just now.";
+/// A second request.
+pub const ONE_AT_A_TIME: &str = "You have asked already; your place is held.";
+/// The first request is ending.
+pub const STILL_ENDING: &str = "This request is just ending. Please try again in a moment.";
+/// Not any more.
+pub const REOPEN_LATE: &str =
+    "This conversation ended a while ago. Please ask again; we are glad to hear from you.";
+/// What was paid for was something else.
+pub const FEE_NEEDED: &str = "This desk asks for a fee. It is due only when a coach answers.";
+/// All that are free are used.
+pub const FREE_USED: &str =
+    "You have used the free requests of this time. New ones are there a little later.";
+/// Admins only.
+pub const DESKS_OF_ADMINS: &str = "Desks are made by those who run the place.";
+/// Coaches only.
+pub const FOR_COACHES: &str = "Requests are answered by coaches.";
+/// To somebody whose words sound like an emergency.
+pub const HELP: &str = "It sounds as if this is very hard right now. You don't have to carry \
+    it alone. If you or somebody else is in danger, please call your local emergency number \
+    (112 in Europe, 911 in North America) or a crisis line near you: findahelpline.com lists \
+    them. We are still here, too.";
+/// What an emergency sounds like, where no list is configured. A phrase each; compared
+/// without case.
+pub const CRISIS: &[&str] = &[
+    "suicide",
+    "suicidal",
+    "kill myself",
+    "killing myself",
+    "end my life",
+    "ending my life",
+    "take my own life",
+    "want to die",
+    "wish i was dead",
+    "wish i were dead",
+    "better off dead",
+    "no reason to live",
+    "don't want to live",
+    "do not want to live",
+    "hurt myself",
+    "hurting myself",
+    "harm myself",
+    "self-harm",
+    "cut myself",
+    "overdose",
+];
