@@ -6,16 +6,20 @@ import { noticesView } from './bell.js';
 import { Coaching } from './coaching.js';
 import { Conversations } from './conversations.js';
 import { deskView } from './desk.js';
+import { Desks } from './desks.js';
 import { peopleView } from './directory.js';
 import { confirm, isMailLink, mailLink } from './doors.js';
 import { fill } from './element.js';
+import { exchangeView } from './exchange.js';
 import { groupView, groupsView } from './groups.js';
 import { historyView } from './history.js';
 import { homeView } from './home.js';
 import { inboxView } from './inbox.js';
 import { hashOf, Notices } from './notices.js';
+import { proposeView } from './offering.js';
 import { People } from './people.js';
 import { personView } from './person.js';
+import { practiceView } from './practice.js';
 import { privacyView } from './privacy.js';
 import { forgetPush, onTouched } from './push.js';
 import { Requests } from './requests.js';
@@ -24,6 +28,7 @@ import { Shell } from './shell.js';
 import { supportView } from './support.js';
 import { talkView } from './talk.js';
 import { tellingView } from './telling.js';
+import { Training } from './training.js';
 import { welcomeView } from './welcome.js';
 import { words } from './words.en.js';
 
@@ -39,6 +44,9 @@ const ROUTES = [
   [/^#\/account$/, accountView],
   [/^#\/notices$/, noticesView],
   [/^#\/telling$/, tellingView],
+  [/^#\/exchange$/, exchangeView],
+  [/^#\/exchange\/([0-9a-f-]{36})$/, practiceView],
+  [/^#\/propose\/([0-9a-f-]{36})$/, proposeView],
   [/^#\/groups$/, groupsView],
   [/^#\/group\/([0-9a-f-]{36})$/, groupView],
 ];
@@ -75,6 +83,8 @@ function enter(notice) {
     conversations: new Conversations(client, people, me.id),
     requests: new Requests(client, me.id),
     notices: new Notices(client),
+    desks: new Desks(client),
+    training: new Training(client),
     isCoach: me.roles.includes('coach'),
     /** The server's time, which deadlines are in. */
     now: () => Date.now() + ahead,

@@ -35,6 +35,12 @@ export class Coaching {
       this.nudges.set(data.conversation_id, { request: data.request, until: data.until_at });
       this.changed.tell();
     });
+    // Somebody else claimed it, or it was taken back: only the board says so.
+    client.on('desk.changed', ({ data }) => {
+      for (const { request } of data.changes) {
+        if (request && this.offers.has(request.id)) this.know(request);
+      }
+    });
     client.on('message.created', ({ topic, data }) => {
       if (data.sender_id !== home.me.id) return;
       if (this.nudges.delete(topic.slice('conversation:'.length))) this.changed.tell();
@@ -88,14 +94,14 @@ export class Coaching {
       await this.#home.client.call(method, { request_id: id }, { retry: true });
     } finally {
       // Also where it was too late: what is over is not shown any longer.
-      this.offers.delete(id);
+      this.#drop(id);
       this.changed.tell();
     }
   }
 
   /** Its time is over here; the server says so as well, a moment later. */
   forget(id) {
-    if (this.offers.delete(id)) this.changed.tell();
+    if (this.#drop(id)) this.changed.tell();
   }
 
   know(request) {
@@ -107,8 +113,18 @@ export class Coaching {
     if (request.member.id === this.#home.me.id) return;
     this.known.set(request.id, request);
     const isMine = request.offered_to?.id === this.#home.me.id;
-    if (isMine && request.offered_until > this.#home.now()) this.offers.set(request.id, request);
-    else this.offers.delete(request.id);
+    if (!isMine || request.offered_until <= this.#home.now()) {
+      this.#drop(request.id);
+      return;
+    }
+    if (!this.offers.has(request.id)) this.#home.desks.watch(request.desk_id).catch(() => {});
+    this.offers.set(request.id, request);
+  }
+
+  #drop(id) {
+    const offer = this.offers.get(id);
+    if (offer) this.#home.desks.unwatch(offer.desk_id);
+    return this.offers.delete(id);
   }
 
   #happened(what, data) {

@@ -37,7 +37,7 @@ export function deskView(home) {
     board?.close();
     if (left) return;
     desk = chosen;
-    const mine = new Board(client, chosen.id);
+    const mine = new Board(client, home.desks, chosen.id);
     board = mine;
     mine.changed.listen(() => board === mine && draw());
     await mine.open().catch(show);

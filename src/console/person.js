@@ -94,6 +94,9 @@ export function personView(home, userId) {
       fill(
         actions,
         el('button', { class: 'primary', onclick: write }, w.write),
+        home.training.groups.length > 0
+          ? el('a', { class: 'button', href: `#/propose/${userId}` }, w.propose)
+          : null,
         ...friendButtons(friendship, name),
         ...followButtons(follows, followed_by),
         muted ? button(w.unmute, 'mute.remove') : button(w.mute, 'mute.add'),

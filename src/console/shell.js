@@ -34,7 +34,9 @@ export class Shell {
     this.#offers = home.coaching ? offerRegion(home) : null;
     this.#help = helpRegion(home);
     home.coaching?.changed.listen(() => this.#drawAreas());
-    home.requests.changed.listen(() => this.#drawAreas());
+    for (const { changed } of [home.requests, home.training]) {
+      changed.listen(() => this.#drawAreas());
+    }
     home.client.on('state', (state) => this.#connection(state));
     this.node = el(
       'div',
@@ -127,7 +129,7 @@ export class Shell {
   }
 
   #drawAreas() {
-    const { coaching, requests } = this.#home;
+    const { coaching, requests, training } = this.#home;
     const support = () => {
       if (!requests.request) return w.support;
       return requests.isWaiting ? w.supportWaiting : w.supportActive;
@@ -143,6 +145,7 @@ export class Shell {
       ),
       link('#/support', support()),
       link('#/groups', w.groups),
+      training.groups.length > 0 ? link('#/exchange', w.exchange) : null,
       link('#/people', w.people),
     );
   }

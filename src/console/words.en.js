@@ -5,6 +5,7 @@
 
 import { count } from './counts.js';
 import { account, doors } from './words.account.en.js';
+import { exchange } from './words.exchange.en.js';
 import { notices, telling } from './words.notices.en.js';
 import { inbox, people, person, privacy } from './words.people.en.js';
 import { desk, history, support } from './words.support.en.js';
@@ -39,6 +40,7 @@ export const words = {
     supportWaiting: 'Your place in line',
     supportActive: 'Your coach',
     groups: 'Groups',
+    exchange: 'Practise together',
     people: 'People',
     account: (name) => `${name}, your account`,
     desk: 'Support desk',
@@ -143,6 +145,8 @@ export const words = {
   account,
   doors,
 
+  exchange,
+
   groups: {
     title: 'Groups',
     lead: 'Quiet walls to read and write on, with people who share something.',
@@ -159,6 +163,7 @@ export const words = {
     create: 'Make a group',
     name: 'Name',
     description: 'What is it about? (if you like)',
+    isTraining: 'A training group: its members practise with one another',
     make: 'Make it',
     posts: 'Posts',
     none: 'Nothing is written here yet.',

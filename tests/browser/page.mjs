@@ -11,11 +11,14 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { chromium } from 'playwright-core';
+import { account } from './account.mjs';
 import { desk } from './desk.mjs';
+import { exchange } from './exchange.mjs';
+import { notices } from './notices.mjs';
 import { people } from './people.mjs';
 import { talk } from './talk.mjs';
 
-const PARTS = { talk, desk, people };
+const PARTS = { talk, desk, people, notices, account, exchange };
 
 const base = process.argv[2]?.replace(/\/$/, '');
 assert.ok(
