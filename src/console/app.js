@@ -84,7 +84,7 @@ function enter(notice) {
     requests: new Requests(client, me.id),
     notices: new Notices(client),
     desks: new Desks(client),
-    training: new Training(client),
+    training: new Training(client, me),
     isCoach: me.roles.includes('coach'),
     /** The server's time, which deadlines are in. */
     now: () => Date.now() + ahead,

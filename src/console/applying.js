@@ -6,9 +6,21 @@ import { told, words } from './words.en.js';
 
 const w = words.account.coach;
 
+/** Asked for only once it is opened: most people never need it. */
 export function coachCard({ account, client }) {
   const body = el('div', { class: 'stack' });
   const show = (error) => fill(body, el('p', { class: 'problem' }, told(error)));
+  const card = el(
+    'details',
+    {
+      class: 'card',
+      ontoggle: () => {
+        if (card.open) load().catch(show);
+      },
+    },
+    el('summary', {}, el('h2', {}, w.title)),
+    body,
+  );
 
   async function load() {
     const application = await account.get('/v1/me/coach').catch((error) => {
@@ -19,18 +31,18 @@ export function coachCard({ account, client }) {
   }
 
   function draw(application) {
-    if (!application) return fill(body, el('p', {}, w.lead), details(w.title, null));
+    if (!application) return fill(body, el('p', {}, w.lead), editor(null));
     const { state, note } = application;
+    const change = () => el('details', {}, el('summary', {}, w.change), editor(application));
     return fill(
       body,
       el('p', { role: 'status' }, w.states[state]),
       note ? el('p', { class: 'held' }, note) : null,
-      state === 'suspended' ? null : details(w.change, application),
+      state === 'suspended' ? null : change(),
     );
   }
 
-  /** Closed, so that it asks for nothing by itself. */
-  function details(title, application) {
+  function editor(application) {
     const qualifications = el('textarea', { rows: 4, maxlength: 4_000 });
     const expertise = el('input', { autocomplete: 'off' });
     const bio = el('textarea', { rows: 3, maxlength: 2_000 });
@@ -40,31 +52,27 @@ export function coachCard({ account, client }) {
     const isNew = !application || application.state === 'rejected';
     const send = (path, fields) =>
       isNew ? account.post(path, fields) : account.patch(path, fields);
-    return el(
-      'details',
-      {},
-      el('summary', {}, title),
-      form({
-        fields: [
-          field(w.qualifications, qualifications),
-          field(w.expertise, expertise, words.account.listHint),
-          field(w.bio, bio),
-        ],
-        submit: isNew ? w.send : w.update,
-        async onsubmit() {
-          const fields = {
-            qualifications: qualifications.value.trim(),
-            expertise: listOf(expertise.value),
-            bio: bio.value.trim() || null,
-          };
-          draw(await send('/v1/me/coach', fields));
-        },
-        sorry: told,
-      }),
-    );
+    return form({
+      fields: [
+        field(w.qualifications, qualifications),
+        field(w.expertise, expertise, words.account.listHint),
+        field(w.bio, bio),
+      ],
+      submit: isNew ? w.send : w.update,
+      async onsubmit() {
+        const fields = {
+          qualifications: qualifications.value.trim(),
+          expertise: listOf(expertise.value),
+          bio: bio.value.trim() || null,
+        };
+        draw(await send('/v1/me/coach', fields));
+      },
+      sorry: told,
+    });
   }
 
-  load().catch(show);
-  client.on('coach.changed', () => load().catch(show));
-  return el('section', { class: 'card stretch' }, el('h2', {}, w.title), body);
+  client.on('coach.changed', () => {
+    if (card.open) load().catch(show);
+  });
+  return card;
 }

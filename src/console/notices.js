@@ -12,6 +12,7 @@ export function hashOf(link) {
     conversation: `#/talk/${id}`,
     request: '#/support',
     user: `#/person/${id}`,
+    person: `#/person/${id}`,
     group: `#/group/${id}`,
     exchange: `#/exchange/${id}`,
   };

@@ -46,11 +46,14 @@ export async function account(stage) {
   });
 
   await step('an application to be a coach says where it stands', async () => {
+    // There is none yet, and the browser writes down that it was not found.
+    noa.offline = true;
     await card(w.coach.title).locator('summary').click();
     await noa.field(w.coach.qualifications).fill('Two years of a listening line.');
     await card(w.coach.title).getByLabel(w.coach.expertise).fill('grief, new beginnings');
     await noa.press(w.coach.send);
     await noa.reads(w.coach.states.pending);
+    noa.offline = false;
   });
 
   await step('all that is kept comes as one archive', async () => {

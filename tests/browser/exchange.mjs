@@ -9,8 +9,9 @@ export async function exchange(stage) {
   const { mark, step } = stage;
   const pia = await Visitor.arrive(stage, 'Pia');
   const lou = await Visitor.arrive(stage, 'Lou');
-  await pia.register(`pia_${mark}`);
-  await lou.register(`lou_${mark}`);
+  const [first, second] = process.env.TRAINEES.split(' ');
+  await pia.login(first, process.env.COACH_PASSWORD);
+  await lou.login(second, process.env.COACH_PASSWORD);
   const group = `Listening, spring course ${mark}`;
 
   await step('a training group has a board, and an offer on it', async () => {

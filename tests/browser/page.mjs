@@ -2,7 +2,8 @@
  * The page in a real browser: page.mjs BASE_URL
  *
  * COACH_EMAIL and COACH_PASSWORD are the login of somebody with the role `coach`, COACH2_EMAIL of a
- * second one. SCREENSHOT, if given, is where a picture of the page is put, PICTURES a folder for one
+ * second one, TRAINEES of two with the role `trainee`; all have that password. MAILS is the server's
+ * outbox folder. SCREENSHOT, if given, is where a picture of the page is put, PICTURES a folder for one
  * of each part, FAILURES one for what people saw when something failed. CHROMIUM is the browser's
  * path, PARTS a list of parts to run. Any error in the console, any violation of the content policy
  * and any field without a label is a failure. Ends with 0 or 1.
@@ -20,10 +21,12 @@ import { talk } from './talk.mjs';
 
 const PARTS = { talk, desk, people, notices, account, exchange };
 
+const NEEDED = ['COACH_EMAIL', 'COACH2_EMAIL', 'COACH_PASSWORD', 'TRAINEES', 'MAILS'];
+
 const base = process.argv[2]?.replace(/\/$/, '');
 assert.ok(
-  base && process.env.COACH_EMAIL && process.env.COACH_PASSWORD,
-  'page.mjs BASE_URL, with COACH_EMAIL and COACH_PASSWORD',
+  base && NEEDED.every((name) => process.env[name]),
+  `page.mjs BASE_URL, with ${NEEDED.join(', ')}`,
 );
 
 const browser = await chromium.launch({
