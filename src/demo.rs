@@ -109,6 +109,7 @@ async fn make_group(dispatch: &Dispatch, callers: &[Caller]) -> Result<()> {
         client_id: crate::id::derived("demo.group", &[founder.user_id.as_bytes()]),
         name: "Evening circle".to_owned(),
         description: Some("A quiet hour, every evening. Come as you are.".to_owned()),
+        kind: None,
         joining: None,
     };
     let made = dispatch.command(founder, Command::GroupCreate(create)).await?;

@@ -6,6 +6,7 @@ use crate::engine::schema::Schema;
 use crate::error::{Result, internal};
 use crate::features::accounts::{self, Accounts};
 use crate::features::conversations::{self, Conversations};
+use crate::features::exchange::{self, Exchange};
 use crate::features::groups::{self, Groups};
 use crate::features::notifications::{self, Notifications};
 use crate::features::people::{self, Act, People};
@@ -62,6 +63,7 @@ pub struct Features {
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) support: Arc<Support>,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) exchange: Arc<Exchange>,
     pub(crate) store: Arc<Store>,
     pub(crate) log: Arc<dyn Log>,
 }
@@ -155,7 +157,7 @@ impl Table {
         use Command as C;
         self.within_rates(link, caller, &command)?;
         let link = || link.ok_or_else(no_connection);
-        let Features { people, notifications, groups, conversations, support, .. } =
+        let Features { people, notifications, groups, conversations, support, exchange, .. } =
             &*self.features;
         let sessions = &self.sessions;
         Ok(answers!(match command for caller {
@@ -259,6 +261,25 @@ impl Table {
                 SupportNotes => notes,
                 SupportRate => rate,
             }
+            exchange {
+                ExchangeRequest => request,
+                ExchangePost => post,
+                ExchangeTake => take,
+                ExchangeBoard => board,
+                ExchangeCounter => counter,
+                ExchangeAccept => accept,
+                ExchangeDecline => decline,
+                ExchangeWithdraw => withdraw,
+                ExchangeCancel => cancel,
+                ExchangeStart => start,
+                ExchangeConfirm => confirm,
+                ExchangeNoShow => no_show,
+                ExchangeDispute => dispute,
+                ExchangeNote => note,
+                ExchangeGet => get,
+                ExchangeList => list,
+                ExchangeLedger => ledger,
+            }
         }))
     }
 }
@@ -322,6 +343,13 @@ impl Carry for Features {
                 support::FEE => self.support.carry_fee(body(bytes)?).await,
                 support::PAID => self.support.carry_paid(body(bytes)?).await,
                 support::HUSH => self.support.carry_hush(key, body(bytes)?).await,
+                exchange::HOLD => self.exchange.carry_hold(body(bytes)?).await,
+                exchange::BOOK => self.exchange.carry_book(body(bytes)?).await,
+                exchange::RELEASE => self.exchange.carry_release(body(bytes)?).await,
+                exchange::SETTLE => self.exchange.carry_settle(body(bytes)?).await,
+                exchange::OFF_BOARD => self.exchange.carry_off_board(body(bytes)?).await,
+                exchange::TALK => self.exchange.carry_talk(key, &body(bytes)?).await,
+                exchange::HUSH => self.exchange.carry_hush(key, body(bytes)?).await,
                 other => Err(internal(&format_args!("no effect is named {other:?}"))),
             }
         })
@@ -354,6 +382,7 @@ impl Fire for Features {
                 }
                 notifications::DIGEST_TIMER => self.notifications.digest_due(&timer.subject).await,
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,
+                exchange::DEADLINE_TIMER => self.exchange.deadline(&timer.subject).await,
                 other => Err(internal(&format_args!("no timer is named {other:?}"))),
             }
         })

@@ -199,6 +199,10 @@ fn is_write(command: &Command) -> bool {
             | Command::PostCreate(_)
             | Command::GroupCreate(_)
             | Command::SupportRequest(_)
+            | Command::ExchangeRequest(_)
+            | Command::ExchangePost(_)
+            | Command::ExchangeCounter(_)
+            | Command::ExchangeNote(_)
     )
 }
 

@@ -2,6 +2,7 @@
 //! what you can do.
 
 pub mod accounts;
+pub mod exchange;
 pub mod mails;
 pub mod notes;
 pub mod notifications;

@@ -3,8 +3,8 @@
 use crate::fields::{Body, required, scalar};
 use crate::union::{Call, named_union};
 use crate::{
-    DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, conversations, groups,
-    notifications, people, presence, session, support, topics,
+    DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, conversations, exchange,
+    groups, notifications, people, presence, session, support, topics,
 };
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -125,6 +125,23 @@ commands! {
     SupportNote(support::WriteNote) -> support::NoteResult = "support.note";
     SupportNotes(support::GetNotes) -> support::Notes = "support.notes";
     SupportRate(support::Rate) -> support::RatingResult = "support.rate";
+    ExchangeRequest(exchange::Request) -> exchange::SessionResult = "exchange.request";
+    ExchangePost(exchange::Post) -> exchange::OfferResult = "exchange.post";
+    ExchangeTake(exchange::Take) -> exchange::SessionResult = "exchange.take";
+    ExchangeBoard(exchange::GetBoard) -> exchange::Board = "exchange.board";
+    ExchangeCounter(exchange::Counter) -> exchange::SessionResult = "exchange.counter";
+    ExchangeAccept(exchange::Accept) -> exchange::SessionResult = "exchange.accept";
+    ExchangeDecline(exchange::Decline) -> exchange::SessionResult = "exchange.decline";
+    ExchangeWithdraw(exchange::Withdraw) -> exchange::WithdrawResult = "exchange.withdraw";
+    ExchangeCancel(exchange::Cancel) -> exchange::SessionResult = "exchange.cancel";
+    ExchangeStart(exchange::Start) -> exchange::SessionResult = "exchange.start";
+    ExchangeConfirm(exchange::Confirm) -> exchange::SessionResult = "exchange.confirm";
+    ExchangeNoShow(exchange::NoShow) -> exchange::SessionResult = "exchange.no_show";
+    ExchangeDispute(exchange::Dispute) -> exchange::SessionResult = "exchange.dispute";
+    ExchangeNote(exchange::Note) -> exchange::NotesResult = "exchange.note";
+    ExchangeGet(exchange::Get) -> exchange::SessionAndNotes = "exchange.get";
+    ExchangeList(exchange::List) -> exchange::Sessions = "exchange.list";
+    ExchangeLedger(exchange::GetLedger) -> exchange::Ledger = "exchange.ledger";
 }
 
 named_union! {
@@ -169,6 +186,22 @@ named_union! {
         SupportClosed(support::Closed) = "support.closed";
         SupportCancelled(support::Cancelled) = "support.cancelled";
         SupportRated(support::Rated) = "support.rated";
+        ExchangeOffered(exchange::Offered) = "exchange.offered";
+        ExchangeOfferWithdrawn(exchange::OfferWithdrawn) = "exchange.offer_withdrawn";
+        ExchangeOfferExpired(exchange::OfferExpired) = "exchange.offer_expired";
+        ExchangeRequested(exchange::Requested) = "exchange.requested";
+        ExchangeCountered(exchange::Countered) = "exchange.countered";
+        ExchangeAccepted(exchange::Accepted) = "exchange.accepted";
+        ExchangeDeclined(exchange::Declined) = "exchange.declined";
+        ExchangeWithdrawn(exchange::Withdrawn) = "exchange.withdrawn";
+        ExchangeExpired(exchange::Expired) = "exchange.expired";
+        ExchangeStarted(exchange::Started) = "exchange.started";
+        ExchangeConfirmed(exchange::Confirmed) = "exchange.confirmed";
+        ExchangeCompleted(exchange::Completed) = "exchange.completed";
+        ExchangeCancelled(exchange::Cancelled) = "exchange.cancelled";
+        ExchangeMissed(exchange::Missed) = "exchange.no_show";
+        ExchangeDisputed(exchange::Disputed) = "exchange.disputed";
+        ExchangeNoted(exchange::Noted) = "exchange.noted";
     }
 }
 

@@ -13,6 +13,17 @@ pub enum Joining {
     Open,
 }
 
+/// What a group is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Being together.
+    #[default]
+    Community,
+    /// Learning together: its trainees practise with one another (`exchange.*`).
+    Training,
+}
+
 /// What one is in a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -34,6 +45,9 @@ pub struct Group {
     pub description: String,
     /// Who made it.
     pub owner_id: UserId,
+    /// What it is for; `community` if absent.
+    #[serde(default)]
+    pub kind: Kind,
     /// How one gets in.
     pub joining: Joining,
     /// When it was made.
@@ -55,6 +69,9 @@ pub struct Create {
     /// At most 2 000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// `community` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
     /// `open` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub joining: Option<Joining>,

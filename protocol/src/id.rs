@@ -92,6 +92,8 @@ ids! {
     NotificationId
     /// A device that takes pushes.
     EndpointId
+    /// An exchange session, or the open offer that it comes of.
+    ExchangeId
 }
 
 /// Bytes: base64 (RFC 4648 §4) in JSON, bin in MessagePack.

@@ -19,6 +19,7 @@ mod union;
 pub mod accounts;
 pub mod close;
 pub mod conversations;
+pub mod exchange;
 pub mod groups;
 pub mod notifications;
 pub mod people;
@@ -31,8 +32,8 @@ pub use codec::{DecodeError, Format};
 pub use error::{Error, ErrorCode};
 pub use frame::{Answer, Command, CommandFrame, Event, Push, Rejected, ReplyFrame, Signal};
 pub use id::{
-    Blob, ClientId, ConversationId, DeskId, EndpointId, GroupId, LoginId, MediaId, MessageId,
-    Millis, NoteId, NotificationId, PostId, RequestId, Seq, SessionId, UserId,
+    Blob, ClientId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId, LoginId, MediaId,
+    MessageId, Millis, NoteId, NotificationId, PostId, RequestId, Seq, SessionId, UserId,
 };
 pub use incoming::Incoming;
 pub use topic::{Topic, TopicError};

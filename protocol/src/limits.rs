@@ -131,3 +131,33 @@ pub const MUTES_MAX: usize = 1_000;
 pub const SEARCH_CHARS_MIN: usize = 2;
 /// A request to be friends that was declined can come again from the same person after this.
 pub const FRIEND_AGAIN_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+/// The shortest exchange session.
+pub const EXCHANGE_SHORTEST_MIN: u32 = 15;
+/// The longest exchange session.
+pub const EXCHANGE_LONGEST_MIN: u32 = 240;
+/// A session begins at most this far ahead.
+pub const EXCHANGE_HORIZON_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
+/// A proposal, or an open offer, waits this long for an answer, and not beyond its start.
+pub const EXCHANGE_ANSWER_MS: i64 = 14 * 24 * 60 * 60 * 1_000;
+/// A session may be started so long before its time.
+pub const EXCHANGE_START_EARLY_MS: i64 = 15 * 60 * 1_000;
+/// That the other side did not come can be said this long after the time.
+pub const EXCHANGE_NO_SHOW_AFTER_MS: i64 = 10 * 60 * 1_000;
+/// A session that nobody started is a no-show this long after its planned end.
+pub const EXCHANGE_START_LATE_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Confirmed by one side, a session is completed after this.
+pub const EXCHANGE_CONFIRM_MS: i64 = 48 * 60 * 60 * 1_000;
+/// The conversation of a session that took place, or should have, closes this long after its end.
+pub const EXCHANGE_TALK_AFTER_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+/// Proposals that are made about one session; another one is `full`.
+pub const EXCHANGE_PROPOSALS_MAX: u32 = 50;
+/// Sessions that one person has agreed on and that did not end; another one is `full`.
+pub const EXCHANGE_SESSIONS_MAX: usize = 200;
+/// Open offers on the board of one group, give or take those that come at once.
+pub const EXCHANGE_OFFERS_MAX: u32 = 500;
+/// What is given or received, in words.
+pub const EXCHANGE_TOPIC_CHARS_MAX: usize = 80;
+/// A word with a proposal, a decline, a cancellation or a dispute.
+pub const EXCHANGE_WORD_CHARS_MAX: usize = 1_000;
+/// A note on a session.
+pub const EXCHANGE_NOTE_CHARS_MAX: usize = 4_000;

@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-const FEATURES: [&str; 9] = [
+const FEATURES: [&str; 10] = [
     "session",
     "topics",
     "presence",
@@ -23,6 +23,7 @@ const FEATURES: [&str; 9] = [
     "groups",
     "notifications",
     "support",
+    "exchange",
     "errors",
 ];
 

@@ -8,6 +8,7 @@ use crate::config::Settings;
 use crate::dispatch::Features;
 use crate::features::accounts::{self, Accounts};
 use crate::features::conversations::Conversations;
+use crate::features::exchange::Exchange;
 use crate::features::groups::Groups;
 use crate::features::notifications::{self, Notifications};
 use crate::features::people::People;
@@ -72,6 +73,7 @@ impl Ground<'_> {
             hub: Arc::clone(hub),
             registry: Arc::clone(registry),
             accounts: Arc::clone(&accounts),
+            people: Arc::clone(&people),
             post: Arc::clone(&post),
             master: &master,
             clock: clock.clone(),
@@ -109,6 +111,15 @@ impl Ground<'_> {
             crisis: CrisisWords::open(settings.support_crisis_words_file.as_deref())?,
             limits: settings.into(),
         });
+        let exchange = Exchange::new(
+            Arc::clone(store),
+            Arc::clone(timers),
+            Arc::clone(&accounts),
+            Arc::clone(&groups),
+            Arc::clone(&conversations),
+            Arc::clone(&people),
+            clock.clone(),
+        );
         let features = Features {
             post,
             accounts,
@@ -118,6 +129,7 @@ impl Ground<'_> {
             conversations,
             support,
             vault,
+            exchange,
             store: Arc::clone(store),
             log: Arc::clone(log),
         };

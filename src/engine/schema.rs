@@ -23,6 +23,7 @@ const FILES: &[(&str, &str)] = &[
     ("groups.cql", include_str!("../../schema/groups.cql")),
     ("conversations.cql", include_str!("../../schema/conversations.cql")),
     ("support.cql", include_str!("../../schema/support.cql")),
+    ("exchange.cql", include_str!("../../schema/exchange.cql")),
 ];
 
 /// The table of timers, which is a queue; its rows are known to `timers` only.

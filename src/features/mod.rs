@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod people;
 
 pub mod conversations;
+pub mod exchange;
 pub mod groups;
 pub mod notifications;
 pub mod support;

@@ -1,8 +1,8 @@
 //! Typed rows: a struct per kind of row, and the values its columns hold.
 
 use protocol::{
-    Blob, ConversationId, DeskId, EndpointId, GroupId, LoginId, MessageId, NoteId, NotificationId,
-    PostId, RequestId, UserId,
+    Blob, ConversationId, DeskId, EndpointId, ExchangeId, GroupId, LoginId, MessageId, NoteId,
+    NotificationId, PostId, RequestId, UserId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -82,6 +82,7 @@ fields! {
     DeskId: Uuid, |v: DeskId| v.0, |v: &Uuid| Some(DeskId(*v));
     RequestId: Uuid, |v: RequestId| v.0, |v: &Uuid| Some(RequestId(*v));
     NoteId: Uuid, |v: NoteId| v.0, |v: &Uuid| Some(NoteId(*v));
+    ExchangeId: Uuid, |v: ExchangeId| v.0, |v: &Uuid| Some(ExchangeId(*v));
 }
 
 impl<F: Field> Field for Option<F> {

@@ -88,6 +88,56 @@ pub fn message_request(name: &str, _: u32) -> String {
     format!("{name} would like to write to you.")
 }
 
+/// A proposal to practise together.
+pub fn exchange_requested(name: &str, _: u32) -> String {
+    format!("{name} would like to practise with you.")
+}
+
+/// Another proposal.
+pub fn exchange_countered(name: &str, _: u32) -> String {
+    format!("{name} proposed another time for your exchange session.")
+}
+
+/// A proposal was accepted.
+pub fn exchange_accepted(name: &str, _: u32) -> String {
+    format!("{name} accepted: your exchange session is arranged.")
+}
+
+/// A proposal was declined.
+pub fn exchange_declined(name: &str, _: u32) -> String {
+    format!("{name} can't make the exchange session. You can propose another time.")
+}
+
+/// A proposal was taken back.
+pub fn exchange_withdrawn(name: &str, _: u32) -> String {
+    format!("{name} took back a proposal for an exchange session.")
+}
+
+/// Nobody answered in time.
+pub fn exchange_expired(name: &str, _: u32) -> String {
+    format!("A proposal for an exchange session with {name} ran out. You can make a new one.")
+}
+
+/// The other side confirmed.
+pub fn exchange_confirmed(name: &str, _: u32) -> String {
+    format!("{name} confirmed that your exchange session took place. Did it?")
+}
+
+/// A session was called off.
+pub fn exchange_cancelled(name: &str, _: u32) -> String {
+    format!("Your exchange session with {name} will not take place.")
+}
+
+/// Somebody did not come.
+pub fn exchange_missed(name: &str, _: u32) -> String {
+    format!("Your exchange session with {name} was noted as not taken place.")
+}
+
+/// The two don't agree.
+pub fn exchange_disputed(name: &str, _: u32) -> String {
+    format!("{name} remembers your exchange session differently. Please talk it over.")
+}
+
 /// Messages that were not read.
 pub fn messages(name: &str, count: u32) -> String {
     match count {

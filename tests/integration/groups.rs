@@ -8,7 +8,13 @@ use protocol::{ErrorCode, GroupId, Incoming, Topic};
 use tempfile::tempdir;
 
 fn create(name: &str) -> Create {
-    Create { client_id: client_id(), name: name.to_owned(), description: None, joining: None }
+    Create {
+        client_id: client_id(),
+        name: name.to_owned(),
+        description: None,
+        kind: None,
+        joining: None,
+    }
 }
 
 fn post(group_id: GroupId) -> CreatePost {

@@ -40,6 +40,7 @@ impl World {
             client_id: client_id(),
             name: "circle".to_owned(),
             description: None,
+            kind: None,
             joining: None,
         };
         let group_id = self.a.by(&self.ada, create).await.unwrap().group.id;

@@ -118,6 +118,7 @@ async fn gather(run: &Run, people: &[Arc<Person>]) -> Result<Topic, SetupError> 
         client_id: run.client_id(),
         name: "Load test".to_owned(),
         description: None,
+        kind: None,
         joining: None,
     };
     let made = first.call(create).await.map_err(SetupError::during("group.create"))?;

@@ -6,6 +6,7 @@
 //! closed, and gives others names, never e-mail addresses.
 
 mod bulk;
+mod holds;
 mod logins;
 mod model;
 mod names;

@@ -15,7 +15,7 @@ impl Groups {
     /// `group.create`
     pub async fn create(&self, caller: &Caller, create: Create) -> Result<GroupResult> {
         let owner_id = caller.user_id;
-        let Create { client_id, name, description, joining } = create;
+        let Create { client_id, name, description, kind, joining } = create;
         let description = description.unwrap_or_default();
         if name.trim().is_empty() || name.chars().count() > NAME_CHARS_MAX {
             let message = format!("A name has 1 to {NAME_CHARS_MAX} characters.");
@@ -30,7 +30,8 @@ impl Groups {
         if rows::group(&self.store, group_id).await?.is_none() {
             let joining = rows::joining_word(joining.unwrap_or_default());
             let created_at = self.clock.now();
-            let row = GroupRow { group_id, name, description, owner_id, joining, created_at };
+            let kind = Some(rows::kind_word(kind.unwrap_or_default()));
+            let row = GroupRow { group_id, name, description, owner_id, joining, created_at, kind };
             rows::put_group(&self.store, row).await?;
         }
         // Again on a retry: a crash may have left the group without its owner.
@@ -84,6 +85,7 @@ impl Groups {
             name: row.name,
             description: row.description,
             owner_id: row.owner_id,
+            kind: rows::kind(row.kind.as_deref())?,
             joining: rows::joining(&row.joining)?,
             created_at: row.created_at,
             role: self.role(user, id).await?,

@@ -8,6 +8,7 @@ mod commands;
 mod model;
 mod posts;
 mod rows;
+mod training;
 
 use crate::bus::Channel;
 use crate::clock::Clock;

@@ -3,7 +3,7 @@
 use super::model::Standing;
 use crate::error::{Result, internal};
 use crate::store::{Partition, Range, Snapshot, Store, Value, VersionedRecord, record};
-use protocol::groups::{Joining, Role};
+use protocol::groups::{Joining, Kind, Role};
 use protocol::{GroupId, UserId};
 use uuid::Uuid;
 
@@ -19,6 +19,8 @@ record! {
         owner_id: UserId,
         joining: String,
         created_at: i64,
+        /// Absent in groups that were made before there were kinds.
+        kind: Option<String>,
     }
 }
 
@@ -70,6 +72,22 @@ pub(super) fn role(word: &str) -> Result<Role> {
         "owner" => Ok(Role::Owner),
         "member" => Ok(Role::Member),
         other => Err(internal(&format_args!("no role is named {other:?}"))),
+    }
+}
+
+pub(super) fn kind_word(kind: Kind) -> String {
+    match kind {
+        Kind::Community => "community",
+        Kind::Training => "training",
+    }
+    .to_owned()
+}
+
+pub(super) fn kind(word: Option<&str>) -> Result<Kind> {
+    match word {
+        None | Some("community") => Ok(Kind::Community),
+        Some("training") => Ok(Kind::Training),
+        Some(other) => Err(internal(&format_args!("no kind of group is named {other:?}"))),
     }
 }
 

@@ -33,6 +33,7 @@ use crate::bus::{Bus, Channel, Class, Notice as Signalled};
 use crate::clock::Clock;
 use crate::error::{Result, busy, internal};
 use crate::features::accounts::Accounts;
+use crate::features::people::{Act, People};
 use crate::hub::Hub;
 use crate::log::Log;
 use crate::mail::Post;
@@ -60,6 +61,7 @@ pub struct Notifications {
     hub: Arc<Hub>,
     registry: Arc<dyn Registry>,
     accounts: Arc<Accounts>,
+    people: Arc<People>,
     post: Arc<Post>,
     services: Services,
     clock: Clock,
@@ -85,6 +87,8 @@ pub struct Parts<'a> {
     pub registry: Arc<dyn Registry>,
     /// Names, addresses and logins.
     pub accounts: Arc<Accounts>,
+    /// Who blocked or muted whom.
+    pub people: Arc<People>,
     /// Digests.
     pub post: Arc<Post>,
     /// Seals the key of pushes.
@@ -145,6 +149,7 @@ impl Notifications {
             hub: parts.hub,
             registry: parts.registry,
             accounts: parts.accounts,
+            people: parts.people,
             post: parts.post,
             clock: parts.clock,
             turns: (0..TURNS).map(|_| Mutex::new(())).collect(),
@@ -168,9 +173,11 @@ impl Notifications {
     }
 
     /// Whether a person is told what another one did. The one place for blocks and mutes.
-    #[expect(clippy::unused_async, reason = "whom one blocked is asked of the feature `people`")]
-    pub(crate) async fn may_tell(&self, _from: Option<UserId>, _to: UserId) -> Result<bool> {
-        Ok(true)
+    pub(crate) async fn may_tell(&self, from: Option<UserId>, to: UserId) -> Result<bool> {
+        match from {
+            Some(from) => self.people.may(from, Act::Notify, to).await,
+            None => Ok(true),
+        }
     }
 
     /// Tells somebody who is away of messages. To be asked again for the same ones changes nothing.

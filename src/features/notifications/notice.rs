@@ -3,6 +3,7 @@
 
 use super::model::Draft;
 use crate::words::notifications as words;
+use protocol::exchange::Session;
 use protocol::notifications::Kind;
 use protocol::people::Person;
 use protocol::support::{Cause, Request};
@@ -20,6 +21,7 @@ type Words = fn(&str, u32) -> String;
 /// What `user` is told because of an event of their feed; `None` where they did it themselves,
 /// or where it is no news.
 #[expect(clippy::match_same_arms, reason = "each group says why it is no news")]
+#[expect(clippy::too_many_lines, reason = "a table, of all that can happen")]
 pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
     match event {
         Event::SupportOffered(offered) => to_coach(user, &offered.request, words::offered),
@@ -80,6 +82,50 @@ pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
             let gathers = asked.conversation_id.0;
             Some(of_people(gathers, link, asked.user_id, words::message_request))
         }
+        Event::ExchangeRequested(it) if it.session.proposed_by != user => {
+            Some(of_exchange(user, &it.session, words::exchange_requested))
+        }
+        Event::ExchangeCountered(it) if it.session.proposed_by != user => {
+            Some(of_exchange(user, &it.session, words::exchange_countered))
+        }
+        Event::ExchangeAccepted(it) if it.session.proposed_by == user => {
+            Some(of_exchange(user, &it.session, words::exchange_accepted))
+        }
+        Event::ExchangeDeclined(it) if it.session.proposed_by == user => {
+            Some(of_exchange(user, &it.session, words::exchange_declined))
+        }
+        Event::ExchangeWithdrawn(it) if it.session.proposed_by != user => {
+            Some(of_exchange(user, &it.session, words::exchange_withdrawn))
+        }
+        Event::ExchangeExpired(it) => Some(of_exchange(user, &it.session, words::exchange_expired)),
+        Event::ExchangeConfirmed(it) if !it.session.confirmed_by.contains(&user) => {
+            Some(of_exchange(user, &it.session, words::exchange_confirmed))
+        }
+        Event::ExchangeCancelled(it) if it.session.ended_by != Some(user) => {
+            Some(of_exchange(user, &it.session, words::exchange_cancelled))
+        }
+        Event::ExchangeMissed(it) if it.session.ended_by != Some(user) => {
+            Some(of_exchange(user, &it.session, words::exchange_missed))
+        }
+        Event::ExchangeDisputed(it) if it.session.ended_by != Some(user) => {
+            Some(of_exchange(user, &it.session, words::exchange_disputed))
+        }
+        // One's own doing, or both are there.
+        Event::ExchangeRequested(_)
+        | Event::ExchangeCountered(_)
+        | Event::ExchangeAccepted(_)
+        | Event::ExchangeDeclined(_)
+        | Event::ExchangeWithdrawn(_)
+        | Event::ExchangeStarted(_)
+        | Event::ExchangeConfirmed(_)
+        | Event::ExchangeCompleted(_)
+        | Event::ExchangeCancelled(_)
+        | Event::ExchangeMissed(_)
+        | Event::ExchangeDisputed(_)
+        | Event::ExchangeOffered(_)
+        | Event::ExchangeOfferWithdrawn(_) => None,
+        // An offer that nobody took, or a note: seen where one looks for it.
+        Event::ExchangeOfferExpired(_) | Event::ExchangeNoted(_) => None,
         // What follows from a message is told by its conversation, once it was not read; a
         // support request that was claimed says that its conversation opened.
         Event::ConversationOpened(_)
@@ -122,6 +168,18 @@ fn of_request(request: &Request, from: Option<Person>, words: Words) -> Draft {
         gathers: request.id.0,
         link: link("request", request.id.0),
         from,
+        counts: false,
+        words,
+    }
+}
+
+fn of_exchange(user: UserId, session: &Session, words: Words) -> Draft {
+    let sides = [&session.requester, &session.responder];
+    Draft {
+        kind: Kind::Exchange,
+        gathers: session.id.0,
+        link: link("exchange", session.id.0),
+        from: sides.into_iter().find(|side| side.id != user).cloned(),
         counts: false,
         words,
     }

@@ -120,6 +120,14 @@ impl People {
         Ok(self.relations.pair(two).await?.is_shut())
     }
 
+    /// Whether one of two people blocked the other, read from the pair now.
+    pub async fn has_blocked(&self, one: UserId, other: UserId) -> Result<bool> {
+        match Two::of(one, other) {
+            Some((two, _)) => self.is_shut_now(two).await,
+            None => Ok(false),
+        }
+    }
+
     /// A stranger wrote: sees nothing more of the other until that is answered.
     pub(crate) async fn begin_waiting(&self, stranger: UserId, other: UserId) -> Result<()> {
         if !self.facts(other).await?.waiting.contains(&stranger) {
