@@ -18,7 +18,7 @@ export function coachCard({ account, client }) {
         if (card.open) load().catch(show);
       },
     },
-    el('summary', {}, el('h2', {}, w.title)),
+    el('summary', {}, w.title),
     body,
   );
 

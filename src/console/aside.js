@@ -86,7 +86,13 @@ export function coachAside(home, request, { onclose }) {
   loadEarlier().catch(show(earlier));
   return el(
     'aside',
-    { class: 'beside', 'aria-label': w.title },
+    {
+      class: 'beside',
+      'aria-label': w.title,
+      onkeydown: ({ key }) => {
+        if (key === 'Escape') onclose();
+      },
+    },
     el('button', { class: 'link beside-close', onclick: onclose }, w.close),
     request.subject
       ? el(

@@ -71,9 +71,9 @@ export function devicesCard(home) {
 
   load().catch(show);
   return el(
-    'section',
-    { class: 'card stretch' },
-    el('h2', {}, w.devices),
+    'details',
+    { class: 'card' },
+    el('summary', {}, w.devices),
     list,
     problem,
     el('div', {}, el('button', { onclick: endAll }, w.endAll)),

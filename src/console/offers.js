@@ -114,6 +114,7 @@ export function offerRegion(home) {
   const ends = [
     coaching.changed.listen(draw),
     coaching.news.listen(({ what, request, data }) => {
+      if (what === 'rated') say(w.rated(data.rating.stars, data.rating.text));
       if (what !== 'transferred') return;
       const { hand } = words.desk;
       if (data.returned && request.coach?.id === me.id) say(hand.returned);

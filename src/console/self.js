@@ -64,6 +64,10 @@ export function accountView(home) {
 const card = (title, ...children) =>
   el('section', { class: 'card stretch' }, el('h2', {}, title), ...children);
 
+/** Closed until it is wanted: most visits are about something else. */
+const folded = (title, ...children) =>
+  el('details', { class: 'card' }, el('summary', {}, title), ...children);
+
 const pendingCard = ({ delete_at }) =>
   delete_at
     ? el('p', { class: 'notice', role: 'status' }, w.removePending(dayAndTime(delete_at)))
@@ -148,7 +152,7 @@ function emailCard({ account }, me) {
   const said = el('p', { class: 'hint', role: 'status' });
   const email = el('input', { type: 'email', autocomplete: 'email', required: true });
   const password = passwordField(w.yourPassword, 'current-password');
-  return card(
+  return folded(
     w.email,
     el('p', {}, w.emailNow(me.email)),
     form({
@@ -175,7 +179,7 @@ function passwordCard({ account }) {
   const said = el('p', { class: 'hint', role: 'status' });
   const current = passwordField(w.current, 'current-password');
   const fresh = passwordField(w.fresh, 'new-password', w.freshHint);
-  return card(
+  return folded(
     w.password,
     form({
       fields: [current.node, fresh.node],
@@ -214,7 +218,7 @@ function exportCard({ account }) {
     }
   };
   const button = el('div', {}, el('button', { onclick: get }, w.exportGo));
-  return card(w.export, el('p', {}, w.exportLead), button, said);
+  return folded(w.export, el('p', {}, w.exportLead), button, said);
 }
 
 function removeCard(home, load) {
@@ -231,5 +235,5 @@ function removeCard(home, load) {
     },
     sorry: told,
   });
-  return card(w.remove, el('p', {}, w.removeLead), removing);
+  return folded(w.remove, el('p', {}, w.removeLead), removing);
 }

@@ -33,6 +33,7 @@ export function supportView(home) {
     const about = el('p', { class: 'hint', role: 'status' });
     const subject = el('input', { maxlength: 200, required: true, autocomplete: 'off' });
     const text = el('textarea', { rows: 5, maxlength: 8_000 });
+    const wishes = wishesOf(home);
     const deskField = el('div', { class: 'field' }, field(w.desk, desk), about);
     let desks = [];
     const describe = () => {
@@ -65,6 +66,7 @@ export function supportView(home) {
           fields: [
             field(w.subject, subject, w.subjectHint),
             field(w.text, text, w.textHint),
+            wishes.node,
             deskField,
           ],
           submit: w.ask,
@@ -78,6 +80,7 @@ export function supportView(home) {
               desk_id: desk.value,
               subject: subject.value.trim(),
               text: text.value.trim() || undefined,
+              ...wishes.params(),
             });
           },
           sorry: told,
@@ -190,5 +193,34 @@ export function supportView(home) {
       clearInterval(timer);
       for (const end of ends) end();
     },
+  };
+}
+
+/** What the coach should know of, and who it may be. Coaches are read once somebody looks. */
+function wishesOf({ account }) {
+  const expertise = el('input', { maxlength: 80, autocomplete: 'off' });
+  const coach = el('select', {}, el('option', { value: '' }, w.anyCoach));
+  const coachField = field(w.coach, coach, w.coachHint);
+  coachField.hidden = true;
+  let isRead = false;
+  const read = async () => {
+    if (isRead) return;
+    isRead = true;
+    const { items } = await account.get('/v1/coaches');
+    coach.append(...items.map(({ id, name }) => el('option', { value: id }, name)));
+    coachField.hidden = items.length === 0;
+  };
+  return {
+    // Without the list, anybody may answer, as if nothing had been wished for.
+    node: el(
+      'details',
+      { ontoggle: () => read().catch(() => {}) },
+      el('summary', {}, w.wishes),
+      el('div', { class: 'stack' }, field(w.expertise, expertise, w.expertiseHint), coachField),
+    ),
+    params: () => ({
+      expertise: expertise.value.trim() || undefined,
+      preferred_coach_id: coach.value || undefined,
+    }),
   };
 }

@@ -11,6 +11,12 @@ export const support = {
   subjectHint: 'A few words are enough.',
   text: 'First words for the coach (if you like)',
   textHint: 'They will be there when the coach opens the conversation.',
+  wishes: 'Wishes (if you have some)',
+  expertise: 'What should the coach know of?',
+  expertiseHint: 'Grief, for instance, or a new job.',
+  coach: 'Is there a coach you would like?',
+  coachHint: 'They are asked first, if they are here.',
+  anyCoach: 'Anybody',
   ask: 'Ask for support',
   quiet: 'Nobody is waiting just now.',
   waiting: (n) => count(n, 'One person is waiting.', '# people are waiting.'),
@@ -172,6 +178,10 @@ export const desk = {
     accept: 'Accept',
     decline: 'Not now',
     gone: 'That offer was over already. The person is being looked after.',
+    rated: (stars, text) =>
+      text
+        ? `Somebody you answered gave ${stars} of 5: “${text}”`
+        : `Somebody you answered gave ${stars} of 5.`,
     declined: 'All right. Somebody else is asked, and the place in line is kept.',
   },
 

@@ -15,8 +15,8 @@ export async function account(stage) {
   const email = `${username}@example.org`;
   const noa = await Visitor.arrive(stage, 'Noa');
   await noa.register(username);
-  const card = (title) =>
-    noa.page.locator('.card').filter({ has: noa.page.getByRole('heading', { name: title }) });
+  const card = (title) => noa.page.locator('.card').filter({ hasText: title }).first();
+  const unfold = (who, title) => who.page.getByText(title, { exact: true }).click();
 
   await step('a profile is written, and others see it', async () => {
     await noa.open('#/account');
@@ -38,6 +38,7 @@ export async function account(stage) {
     const phone = await Visitor.arrive(stage, 'Noa’s phone');
     await phone.login(email, passwordOf(stage));
     await noa.open('#/account');
+    await unfold(noa, w.devices);
     const there = noa.page.locator('.devices .link');
     await there.click();
     await there.waitFor({ state: 'detached' });
@@ -48,7 +49,7 @@ export async function account(stage) {
   await step('an application to be a coach says where it stands', async () => {
     // There is none yet, and the browser writes down that it was not found.
     noa.offline = true;
-    await card(w.coach.title).locator('summary').click();
+    await unfold(noa, w.coach.title);
     await noa.field(w.coach.qualifications).fill('Two years of a listening line.');
     await card(w.coach.title).getByLabel(w.coach.expertise).fill('grief, new beginnings');
     await noa.press(w.coach.send);
@@ -57,6 +58,7 @@ export async function account(stage) {
   });
 
   await step('all that is kept comes as one archive', async () => {
+    await unfold(noa, w.export);
     const downloading = noa.page.waitForEvent('download');
     await noa.press(w.exportGo);
     const download = await downloading;
@@ -91,6 +93,7 @@ export async function account(stage) {
     await again.login(email, `another quiet place ${mark}`);
     await again.checkWidth(['#/account']);
     await again.open('#/account');
+    await unfold(again, w.remove);
     await again.field(w.removeAsk).fill(`another quiet place ${mark}`);
     await again.press(w.removeGo);
     await again.press(w.removeYes, again.page.locator('dialog'));

@@ -38,10 +38,15 @@ export async function desk(stage) {
     await member.open('#/support');
     await member.field(s.subject).fill(subject);
     await member.field(s.text).fill('I turn it over and over, and it gets no lighter.');
+    await member.page.getByText(s.wishes).click();
+    await member.field(s.expertise).fill('families');
+    await member.checkLabels();
+    await member.picture('ask');
     await member.press(s.ask);
     await offer.getByText(d.offers.title('Mira')).waitFor();
     await offer.getByText(subject).waitFor();
     await offer.getByText(/seconds to decide/).waitFor();
+    await offer.getByText(d.knows('families')).waitFor();
     await member.reads(s.offered);
     await lin.checkLabels();
     await lin.picture('desk-offer');
@@ -164,6 +169,7 @@ export async function desk(stage) {
     await member.picture('rating');
     await member.press(s.rate.send, member.page.locator('.rating'));
     await member.reads(s.rate.thanks);
+    await lin.reads(d.offers.rated(5, 'I felt heard, by both of them.'));
     await member.checkLabels();
   });
 
