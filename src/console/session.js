@@ -109,14 +109,24 @@ export class SupportSession {
       !isMember
         ? el(
             'button',
-            { onclick: notes, 'aria-expanded': String(!this.beside.hidden) },
-            d.aside.toggle,
+            {
+              onclick: notes,
+              'aria-label': d.aside.toggle,
+              'aria-expanded': String(!this.beside.hidden),
+            },
+            d.aside.toggleShort,
           )
         : null,
       !closed && isMine && !handing
         ? el('button', { onclick: () => this.#handOver(), disabled: offline }, d.hand.button)
         : null,
-      closed ? null : el('button', { onclick: () => this.#end(), disabled: offline }, s.end),
+      closed
+        ? null
+        : el(
+            'button',
+            { onclick: () => this.#end(), disabled: offline, 'aria-label': s.end },
+            isMember ? s.end : s.endShort,
+          ),
     );
   }
 

@@ -63,6 +63,7 @@ export const support = {
   expired: 'Nobody could answer in time, and we are sorry. You are welcome to ask again.',
   abandoned: 'This conversation has closed, since it was quiet for a while. You can open it again.',
   end: 'End this conversation',
+  endShort: 'End',
   endAsk: 'End this support conversation? Both of you can read it later.',
   endYes: 'End it',
   endNo: 'Not yet',
@@ -209,7 +210,8 @@ export const desk = {
 
   aside: {
     title: 'Beside the conversation',
-    toggle: 'Notes and earlier',
+    toggle: 'Notes and earlier conversations',
+    toggleShort: 'Notes',
     close: 'Close',
     notes: 'Your private notes',
     notesHint: 'Kept sealed. Nobody else can read them.',
