@@ -106,13 +106,16 @@ async function push(visitor, letter) {
     registrationId: await registered,
     data: JSON.stringify(letter),
   });
-  await visitor.page.waitForFunction(async () => {
-    const { getNotifications } = ServiceWorkerRegistration.prototype;
-    const registration = await navigator.serviceWorker.ready;
-    return (await getNotifications.call(registration)).length > 0;
-  });
-  return visitor.page.evaluate(async () => {
-    const registration = await navigator.serviceWorker.ready;
-    return (await registration.getNotifications()).map(({ body }) => body);
-  });
+  return visitor.page.evaluate(shown);
+}
+
+/** Runs in the page: the words on the screen, as soon as there are some. */
+async function shown() {
+  const registration = await navigator.serviceWorker.ready;
+  for (let turn = 0; turn < 100; turn += 1) {
+    const notices = await registration.getNotifications();
+    if (notices.length > 0) return notices.map(({ body }) => body);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return [];
 }

@@ -34,9 +34,9 @@ export async function talk(stage) {
     await ana.field(words.talks.findHint).fill(benName);
     await ana.press(words.talks.findGo);
     await ana.say('Good morning, Ben. How did the first session go?');
-    const row = ben.page.locator('.talks a').filter({ hasText: 'Ana' });
-    await row.locator('.count').waitFor();
-    await row.click();
+    // They don't know each other yet.
+    await ben.page.locator('.first-link').click();
+    await ben.press(words.inbox.acceptOf('Ana'));
     await ben.sees('How did the first session go?');
     await ben.say('Better than I feared! I mostly listened.');
     await ana.sees('I mostly listened');
