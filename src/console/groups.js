@@ -164,7 +164,7 @@ export function groupView(home, groupId) {
       el(
         'p',
         { class: 'hint' },
-        el('strong', {}, people.name(author)),
+        el('a', { class: 'author-link', href: `#/person/${author}` }, people.name(author)),
         ' · ',
         el('time', { datetime: new Date(at).toISOString() }, ago(at)),
       ),

@@ -37,6 +37,10 @@ export class Shell {
     for (const { changed } of [home.requests, home.training]) {
       changed.listen(() => this.#drawAreas());
     }
+    home.client.on('account.changed', ({ data }) => {
+      home.me.status = data.status;
+      this.#drawAreas();
+    });
     home.client.on('state', (state) => this.#connection(state));
     this.node = el(
       'div',
@@ -129,7 +133,7 @@ export class Shell {
   }
 
   #drawAreas() {
-    const { coaching, requests, training } = this.#home;
+    const { coaching, me, requests, training } = this.#home;
     const support = () => {
       if (!requests.request) return w.support;
       return requests.isWaiting ? w.supportWaiting : w.supportActive;
@@ -138,6 +142,7 @@ export class Shell {
       el('a', { href, class: kind, 'aria-current': this.#hash === href ? 'page' : null }, label);
     fill(
       this.#areas,
+      me.status === 'pending_verification' ? link('#/account', w.verify, 'warm') : null,
       coaching ? link('#/desk', w.desk) : null,
       // A nudge is worth a line on every page.
       [...(coaching?.nudges ?? [])].map(([id, { request }]) =>

@@ -42,6 +42,7 @@ export const words = {
     groups: 'Groups',
     exchange: 'Practise together',
     people: 'People',
+    verify: 'Please confirm your e-mail address',
     account: (name) => `${name}, your account`,
     desk: 'Support desk',
     logout: 'Log out',

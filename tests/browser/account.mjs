@@ -12,7 +12,7 @@ const MAIL_WAIT_MS = 15_000;
 export async function account(stage) {
   const { mark, step } = stage;
   const username = `noa_${mark}`;
-  const email = `${username}@example.org`;
+  let email = `${username}@example.org`;
   const noa = await Visitor.arrive(stage, 'Noa');
   await noa.register(username);
   const card = (title) => noa.page.locator('.card').filter({ hasText: title }).first();
@@ -44,6 +44,29 @@ export async function account(stage) {
     await there.waitFor({ state: 'detached' });
     await phone.page.locator('.welcome').waitFor();
     await phone.reads(words.welcome.sessionOver);
+  });
+
+  await step('another address holds once its mail’s link was followed', async () => {
+    const other = `new_${email}`;
+    await unfold(noa, w.email);
+    await noa.field(w.newEmail).fill(other);
+    await noa.field(w.yourPassword).first().fill(passwordOf(stage));
+    await noa.press(w.changeEmail);
+    await noa.reads(w.emailSent(other));
+    const secret = await linkOf('email', other);
+    await noa.page.goto('about:blank');
+    await noa.page.goto(`${stage.base}/#email=${secret}`);
+    await noa.reads(words.doors.emailChanged);
+    email = other;
+    // The same link again, in the window that is open: it was good once.
+    noa.offline = true;
+    await noa.page.goto(`${stage.base}/#email=${secret}`);
+    await noa.page
+      .locator('.said')
+      .getByText(/link was used already/)
+      .waitFor();
+    noa.offline = false;
+    await noa.open('#/account');
   });
 
   await step('an application to be a coach says where it stands', async () => {
