@@ -13,6 +13,7 @@ use crate::clock::{Clock, Following, NeverHeard, START_TIMEOUT_MS};
 use crate::config::{Settings, StoreKind};
 use crate::dispatch::{Dispatch, Features};
 use crate::features::accounts::Accounts;
+use crate::features::support::Support;
 use crate::http::{self, Check, Metrics};
 use crate::hub::Hub;
 use crate::limits::{Allowed, Rates};
@@ -229,6 +230,11 @@ impl Core {
         &self.features.vault
     }
 
+    /// The desks.
+    pub fn support(&self) -> &Arc<Support> {
+        &self.features.support
+    }
+
     /// Writes and sends what waits, and closes the file. Waits for a Redis that is away, but not
     /// for ever; `Err`: the nodes were not told of everything.
     pub async fn close(self) -> Result<(), Untold> {
@@ -395,6 +401,15 @@ impl App {
         self.cluster.as_ref()
     }
 
+    /// Resolves when what was begun is done: commands, deadlines and what follows from commits.
+    pub async fn settled(&self) {
+        // In this order: each may still begin something of the next.
+        self.dispatch.settled().await;
+        self.features.conversations.settled().await;
+        self.timers.settled().await;
+        self.store.settled().await;
+    }
+
     /// Sends everybody away kindly, finishes what was begun, writes and sends what waits and
     /// closes the store.
     pub async fn drain(self) {
@@ -402,14 +417,8 @@ impl App {
         for task in &self.tasks {
             task.abort();
         }
-        let settled = async {
-            // In this order: each may still begin something of the next.
-            self.dispatch.settled().await;
-            self.features.conversations.settled().await;
-            self.timers.settled().await;
-            self.store.settled().await;
-        };
-        if tokio::time::timeout(Duration::from_millis(SETTLE_TIMEOUT_MS), settled).await.is_err() {
+        let limit = Duration::from_millis(SETTLE_TIMEOUT_MS);
+        if tokio::time::timeout(limit, self.settled()).await.is_err() {
             tracing::warn!("something that was begun is left to other nodes, or to the next start");
         }
         // What the engine still carries out is published, so the goodbye comes last.

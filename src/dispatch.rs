@@ -68,6 +68,13 @@ pub struct Features {
     pub(crate) log: Arc<dyn Log>,
 }
 
+impl Features {
+    /// Who may do what to whom.
+    pub fn people(&self) -> &Arc<People> {
+        &self.people
+    }
+}
+
 impl Commands for Dispatch {
     fn run(
         &self,

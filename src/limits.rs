@@ -203,6 +203,7 @@ fn is_write(command: &Command) -> bool {
             | Command::ExchangePost(_)
             | Command::ExchangeCounter(_)
             | Command::ExchangeNote(_)
+            | Command::SupportRate(_)
     )
 }
 

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::dispatch::Features;
 use crate::features::accounts::{self, Accounts};
-use crate::features::conversations::Conversations;
+use crate::features::conversations::{self, Conversations};
 use crate::features::exchange::Exchange;
 use crate::features::groups::Groups;
 use crate::features::notifications::{self, Notifications};
@@ -87,17 +87,17 @@ impl Ground<'_> {
             Arc::clone(&accounts),
             clock.clone(),
         );
-        let conversations = Conversations::new(
-            Arc::clone(store),
-            Arc::clone(log),
-            Arc::clone(bus),
-            Arc::clone(timers),
-            Arc::clone(&accounts),
-            Arc::clone(&people),
-            settings.people_stranger_requests && settings.limits,
-            Arc::clone(&notifications),
-            clock.clone(),
-        );
+        let conversations = Conversations::new(conversations::Parts {
+            store: Arc::clone(store),
+            log: Arc::clone(log),
+            bus: Arc::clone(bus),
+            timers: Arc::clone(timers),
+            accounts: Arc::clone(&accounts),
+            people: Arc::clone(&people),
+            strangers_ask: settings.people_stranger_requests && settings.limits,
+            notifications: Arc::clone(&notifications),
+            clock: clock.clone(),
+        });
         let support = Support::new(support::Ground {
             store: Arc::clone(store),
             log: Arc::clone(log),

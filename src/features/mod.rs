@@ -6,8 +6,9 @@ pub mod accounts;
 
 pub mod people;
 
+pub mod notifications;
+
 pub mod conversations;
 pub mod exchange;
 pub mod groups;
-pub mod notifications;
 pub mod support;

@@ -222,7 +222,7 @@ impl Inner {
         let open = !self.hub.links_of(user).is_empty();
         let sessions = if open { Sessions::Open } else { Sessions::Unknown };
         let foreground = open && super::is_looking(&self.hub, user);
-        Known { sessions, declared, foreground, ..Known::UNKNOWN }
+        Known { sessions, foreground, declared, ..Known::UNKNOWN }
     }
 
     fn standing(&self, epoch: Epoch) -> Standing {
@@ -276,7 +276,7 @@ impl Inner {
             if here.sessions == Sessions::Open {
                 let declared = known.declared.or(here.declared);
                 let foreground = here.foreground || known.foreground;
-                return Known { sessions: Sessions::Open, declared, foreground, ..Known::UNKNOWN };
+                return Known { sessions: Sessions::Open, foreground, declared, ..Known::UNKNOWN };
             }
             known
         };

@@ -156,6 +156,15 @@ impl Cassandra {
         panic!("{POOL_MAX} tests at once are too many")
     }
 
+    /// Nothing in these tables, too.
+    pub(crate) async fn empty(&self, tables: &[&str]) {
+        let session = session(&self.node).await;
+        for table in tables {
+            let text = format!("TRUNCATE {}.{table}", self.keyspace);
+            session.query_unpaged(text, &[]).await.unwrap();
+        }
+    }
+
     /// The engine itself, with its faults.
     pub(crate) async fn connect(
         &self,

@@ -5,7 +5,9 @@ use crate::engines::START;
 use crate::server::{Person, Site, TestServer, client_id, eventually};
 use futures_util::future::join_all;
 use protocol::limits::{RATING_CHARS_MAX, RATING_EDIT_MS};
-use protocol::support::{Ask, Cancel, Claim, Close, GetHistory, Rate, Rated, Rating, Request};
+use protocol::support::{
+    Ask, Cancel, Claim, Close, GetHistory, Rate, Rated, Rating, Reopen, Request,
+};
 use protocol::{ErrorCode, Event, RequestId};
 use sanctuary::clock::Clock;
 use std::time::Duration;
@@ -28,7 +30,8 @@ async fn asks(server: &TestServer, member: &Person) -> Request {
 async fn ended(server: &TestServer, member: &Person, coach: &Person) -> RequestId {
     let request_id = asks(server, member).await.id;
     server.by(coach, Claim { request_id }).await.unwrap();
-    server.by(coach, Close { request_id, summary: None }).await.unwrap();
+    let summary = Some("A walk.".to_owned());
+    server.by(coach, Close { request_id, summary }).await.unwrap();
     request_id
 }
 
@@ -112,6 +115,36 @@ async fn only_the_member_rates_and_only_what_was_answered_and_is_over() {
     server.by(&bob, Cancel { request_id: taken_back }).await.unwrap();
     assert_eq!(refused(&server, &bob, stars(taken_back, 1)).await, ErrorCode::Conflict);
     assert_eq!(rating(&server, &lin).await, (1, 5));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rating_of_a_request_that_was_opened_again_goes_to_who_answered_last() {
+    for site in Site::all().await {
+        let server = site.open(&Clock::manual(START)).await;
+        let (ada, lin, kim) =
+            (server.member("ada").await, server.coach("lin").await, server.coach("kim").await);
+        let request = ended(&server, &ada, &lin).await;
+        server.by(&ada, stars(request, 2)).await.unwrap();
+        // Longer than a rating may be changed for would be too long to open it again.
+        server.clock.advance(60 * 60 * 1_000);
+        server.by(&ada, Reopen { request_id: request }).await.unwrap();
+        assert_eq!(refused(&server, &ada, stars(request, 5)).await, ErrorCode::Conflict);
+        assert_eq!(rating(&server, &lin).await, (1, 2));
+        let claimed = server.by(&kim, Claim { request_id: request }).await.unwrap().request;
+        assert_eq!(
+            claimed.summary.as_deref(),
+            Some("A walk."),
+            "the next coach reads how it ended"
+        );
+        server.by(&kim, Close { request_id: request, summary: None }).await.unwrap();
+        assert_eq!(rating(&server, &lin).await, (1, 2));
+        let moved = server.by(&ada, stars(request, 5)).await.unwrap().rating;
+        assert_eq!((moved.rated_at, moved.edited_at), (server.clock.now(), None));
+        assert_eq!((rating(&server, &lin).await, rating(&server, &kim).await), ((0, 0), (1, 5)));
+        let page = server.by(&ada, GetHistory::default()).await.unwrap().items;
+        assert_eq!(page.len(), 1, "one request, as it ended last");
+        assert_eq!(page[0].summary.as_deref(), Some("A walk."));
+    }
 }
 
 /// Each member rates on both nodes at the same time, again and again.

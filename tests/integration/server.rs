@@ -20,9 +20,11 @@ use sanctuary::bus::RedisBus;
 use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
 use sanctuary::engine::Faults;
+use sanctuary::engine::cql::Cql;
 use sanctuary::engine::schema::Schema;
 use sanctuary::engine::sqlite::{Options, Sqlite};
 use sanctuary::features::accounts::{Accounts, NewPeople};
+use sanctuary::features::support::Support;
 use sanctuary::http::Metrics;
 use sanctuary::redis::Tempo;
 use sanctuary::ws::EdgeConfig;
@@ -52,6 +54,7 @@ pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) support: Arc<Support>,
 }
 
 /// Where whole servers keep their things: for suites that hold on every engine.
@@ -166,8 +169,41 @@ impl TestServer {
             schema: Schema::embedded().clone().unwrap(),
             faults: Arc::clone(&faults),
         });
+        let engine = Engine::embedded(engine.unwrap(), &network.bus);
+        Self::over(engine, faults, clock, network, nodes, settings).await
+    }
+
+    /// A node on a keyspace.
+    pub(crate) async fn on_cql(folder: &Path, clock: Clock, node: &str, keyspace: &str) -> Self {
+        let faults = Arc::new(Faults::default());
+        let cql = Cql::open(sanctuary::engine::cql::Options {
+            clock: clock.clone(),
+            faults: Arc::clone(&faults),
+            ..crate::cassandra::options(node, keyspace, Schema::embedded().clone().unwrap())
+        });
+        let network = Network::local();
+        let engine = Engine::cql(cql.await.unwrap(), &network.bus);
+        let settings = Self::settings(folder);
+        Self::over(engine, faults, clock, network, None, settings).await
+    }
+
+    /// A node on the real Cassandra, with the master key in a folder.
+    pub(crate) async fn open_on_cassandra(home: &Cassandra, folder: &Path, clock: Clock) -> Self {
+        let (cql, faults) = home.connect(&clock).await.unwrap();
+        let network = Network::local();
+        let engine = Engine::cql(cql, &network.bus);
+        Self::over(engine, faults, clock, network, None, Self::settings(folder)).await
+    }
+
+    async fn over(
+        engine: Engine,
+        faults: Arc<Faults>,
+        clock: Clock,
+        network: Network,
+        nodes: Option<Nodes>,
+        settings: Settings,
+    ) -> Self {
         let Network { bus, from_bus, cluster } = network;
-        let engine = Engine::embedded(engine.unwrap(), &bus);
         let core =
             Core::among(engine, bus, from_bus, nodes, &settings, clock.clone()).await.unwrap();
         Self::listen(core.with_cluster(cluster), &settings, clock, faults).await
@@ -184,10 +220,11 @@ impl TestServer {
 
     async fn listen(core: Core, settings: &Settings, clock: Clock, faults: Arc<Faults>) -> Self {
         let (accounts, vault) = (Arc::clone(core.accounts()), Arc::clone(core.vault()));
+        let support = Arc::clone(core.support());
         let metrics = Metrics::detached();
         let app = App::listen(core, settings, metrics, EdgeConfig::default()).await.unwrap();
         let address = app.address();
-        Self { app, clock, faults, address, accounts, vault }
+        Self { app, clock, faults, address, accounts, vault, support }
     }
 
     pub(crate) async fn people(&self, prefix: &str, count: u32, role: Option<Role>) -> Vec<Person> {
@@ -215,6 +252,10 @@ impl TestServer {
 
     pub(crate) async fn coach(&self, name: &str) -> Person {
         self.people(name, 1, Some(Role::Coach)).await.remove(0)
+    }
+
+    pub(crate) async fn trainees(&self, prefix: &str, count: u32) -> Vec<Person> {
+        self.people(prefix, count, Some(Role::Trainee)).await
     }
 
     /// A command of somebody, without a socket.

@@ -7,16 +7,19 @@
 //! again when it does. A node that dies within a moment of a message may leave out its timer; the next
 //! message brings it.
 
+use super::model::State;
 use super::{Conversations, ahead, rows};
+use crate::clock::Clock;
 use crate::error::Result;
 use crate::features::notifications::{Attention, Notifications, Unread};
+use crate::features::people::Act;
 use crate::log::{self, Span};
 use crate::timers::{Timer, Timers};
 use protocol::limits::PUSH_AFTER_MS;
 use protocol::{ConversationId, Event, Millis, Seq, Topic, UserId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 /// Somebody who is away is asked whether they read a conversation. Subject: who, and which.
@@ -25,6 +28,8 @@ pub const UNREAD_TIMER: &str = "conversation.unread";
 const QUEUE_MAX: usize = 16 * 1_024;
 /// Timers that are set at once.
 const BATCH_MAX: usize = 256;
+/// A timer that fires this soon is not relied upon: it may be firing on another node.
+const MARGIN_MS: Millis = 1_000;
 /// Timers of which this node remembers that they are set; forgetting one sets it twice.
 const ARMED_MAX: usize = 100_000;
 /// Events in which the newest message of others is looked for.
@@ -39,8 +44,11 @@ type Pair = (UserId, ConversationId);
 pub(super) struct Away {
     notifications: Arc<Notifications>,
     timers: Arc<dyn Timers>,
-    queue: mpsc::Sender<Pair>,
-    waiting: tokio::sync::Mutex<mpsc::Receiver<Pair>>,
+    /// Those who wait for their timer.
+    queue: Mutex<Vec<Pair>>,
+    wake: Notify,
+    /// Held while timers are set.
+    turn: tokio::sync::Mutex<()>,
     /// Until when a timer is set.
     armed: Mutex<HashMap<Pair, Millis>>,
 }
@@ -51,19 +59,35 @@ impl Away {
             "sanctuary_messages_untold_total",
             "People who were away and are told of a message only with the next one"
         );
-        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        let waiting = tokio::sync::Mutex::new(waiting);
-        Self { notifications, timers, queue, waiting, armed: Mutex::default() }
+        Self {
+            notifications,
+            timers,
+            queue: Mutex::default(),
+            wake: Notify::new(),
+            turn: tokio::sync::Mutex::default(),
+            armed: Mutex::default(),
+        }
     }
 
     fn armed(&self) -> MutexGuard<'_, HashMap<Pair, Millis>> {
         self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn queue(&self) -> MutexGuard<'_, Vec<Pair>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Something was written. Never waits.
     pub(super) fn written(&self, id: ConversationId, sender: UserId, members: &[UserId]) {
         for &user in members.iter().filter(|&&user| user != sender) {
-            if !self.notifications.looks_here(user) && self.queue.try_send((user, id)).is_err() {
+            if self.notifications.looks_here(user) {
+                continue;
+            }
+            let mut queue = self.queue();
+            if queue.len() < QUEUE_MAX {
+                queue.push((user, id));
+                self.wake.notify_one();
+            } else {
                 metrics::counter!("sanctuary_messages_untold_total").increment(1);
             }
         }
@@ -74,44 +98,39 @@ impl Away {
         self.notifications.conversation_read(user, id, read).await
     }
 
-    /// Sets timers for those who wait for it, at most so many; false: the end.
-    async fn arm(&self, now: impl Fn() -> Millis, may_wait: bool) -> bool {
-        let mut waiting = self.waiting.lock().await;
-        let mut pairs = Vec::new();
-        if may_wait {
-            if waiting.recv_many(&mut pairs, BATCH_MAX).await == 0 {
-                return false;
-            }
-        } else {
-            while let Ok(pair) = waiting.try_recv() {
-                pairs.push(pair);
-            }
-        }
-        let now = now();
+    /// Sets timers for those who wait for it.
+    async fn arm(&self, clock: &Clock) {
+        let _turn = self.turn.lock().await;
+        let mut pairs = std::mem::take(&mut *self.queue());
         pairs.sort_unstable();
         pairs.dedup();
-        pairs.retain(|pair| self.armed().get(pair).is_none_or(|until| *until <= now));
-        let mut timers = Vec::new();
-        for &(user, id) in &pairs {
-            if self.notifications.attention(user).await == Attention::Away {
-                timers.push(timer(user, id, now.saturating_add(PUSH_AFTER_MS)));
-                self.armed().insert((user, id), now.saturating_add(PUSH_AFTER_MS));
-            }
+        for pairs in pairs.chunks(BATCH_MAX) {
+            self.arm_some(pairs, clock.now()).await;
         }
-        if self.armed().len() > ARMED_MAX {
-            self.armed().retain(|_, until| *until > now);
+    }
+
+    async fn arm_some(&self, pairs: &[Pair], now: Millis) {
+        let is_armed = |pair: &&Pair| self.armed().get(*pair).is_some_and(|until| *until > now);
+        let mut pairs: Vec<Pair> = pairs.iter().filter(|pair| !is_armed(pair)).copied().collect();
+        let users: Vec<UserId> = pairs.iter().map(|(user, _)| *user).collect();
+        let away = self.notifications.away(&users).await;
+        pairs.retain(|(user, _)| away.contains(user));
+        if pairs.is_empty() {
+            return;
         }
-        if !timers.is_empty()
-            && let Err(error) = self.timers.set(timers).await
-        {
-            for pair in &pairs {
-                self.armed().remove(pair);
-            }
-            let lost = pairs.len() as u64;
-            metrics::counter!("sanctuary_messages_untold_total").increment(lost);
+        let due_at = now.saturating_add(PUSH_AFTER_MS);
+        let timers = pairs.iter().map(|&(user, id)| timer(user, id, due_at)).collect();
+        if let Err(error) = self.timers.set(timers).await {
+            metrics::counter!("sanctuary_messages_untold_total").increment(pairs.len() as u64);
             tracing::warn!(%error, "people who are away are told of a message with the next one");
+            return;
         }
-        true
+        let mut armed = self.armed();
+        if armed.len() > ARMED_MAX {
+            armed.retain(|_, until| *until > now);
+        }
+        let until = due_at.saturating_sub(MARGIN_MS);
+        armed.extend(pairs.into_iter().map(|pair| (pair, until)));
     }
 }
 
@@ -129,12 +148,15 @@ fn pair(subject: &[u8]) -> Option<Pair> {
 impl Conversations {
     /// Sets the timers of those who are away, for ever.
     pub async fn run(self: Arc<Self>) {
-        while self.away.arm(|| self.clock.now(), true).await {}
+        loop {
+            self.away.wake.notified().await;
+            self.away.arm(&self.clock).await;
+        }
     }
 
     /// The same for those who wait now: at the end, and in tests.
     pub async fn settled(&self) {
-        self.away.arm(|| self.clock.now(), false).await;
+        self.away.arm(&self.clock).await;
     }
 
     /// Fires [`UNREAD_TIMER`].
@@ -155,7 +177,9 @@ impl Conversations {
     /// What somebody who is away did not read, if they want to hear of it.
     async fn untold(&self, user: UserId, id: ConversationId) -> Result<Option<Unread>> {
         let state = self.head(id).await?.1;
-        let Some(state) = state.filter(|state| state.is_member(user)) else { return Ok(None) };
+        // A stranger's words are told as a request, once.
+        let hears = |state: &State| state.is_member(user) && state.hears(user);
+        let Some(state) = state.filter(hears) else { return Ok(None) };
         let inbox = rows::inbox_row(&self.store, user, id).await?;
         let count = state.others(user).saturating_sub(inbox.read_others.unwrap_or(0));
         if count == 0 {
@@ -171,7 +195,8 @@ impl Conversations {
             return Ok(None);
         }
         let Some((seq, sender)) = self.newest_of_others(user, id).await? else { return Ok(None) };
-        if seq <= inbox.read_seq.unwrap_or(0) || !notifications.may_tell(Some(sender), user).await?
+        if seq <= inbox.read_seq.unwrap_or(0)
+            || !notifications.may_tell(sender, Act::Notify, user).await?
         {
             return Ok(None);
         }

@@ -58,6 +58,28 @@ pub struct Conversations {
     clock: Clock,
 }
 
+/// What conversations are made of.
+pub struct Parts {
+    /// Marks and settings.
+    pub store: Arc<Store>,
+    /// What is written.
+    pub log: Arc<dyn Log>,
+    /// Signals.
+    pub bus: Arc<dyn Bus>,
+    /// Deadlines.
+    pub timers: Arc<dyn Timers>,
+    /// Names.
+    pub accounts: Arc<Accounts>,
+    /// Who may write to whom.
+    pub people: Arc<People>,
+    /// The first message of a stranger waits as a request.
+    pub strangers_ask: bool,
+    /// Tells those who are away.
+    pub notifications: Arc<Notifications>,
+    /// The time.
+    pub clock: Clock,
+}
+
 /// A conversation that another feature opens between a member and someone who helps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ensure {
@@ -121,22 +143,19 @@ impl Gate for Rule {
 }
 
 impl Conversations {
-    /// Over the store, the log and the bus; names come from `accounts`, `people` say who may
-    /// write to whom, and `notifications` tells those who are away.
-    pub fn new(
-        store: Arc<Store>,
-        log: Arc<dyn Log>,
-        bus: Arc<dyn Bus>,
-        timers: Arc<dyn Timers>,
-        accounts: Arc<Accounts>,
-        people: Arc<People>,
-        strangers_ask: bool,
-        notifications: Arc<Notifications>,
-        clock: Clock,
-    ) -> Arc<Self> {
-        let talks = Memory::lasting(requests::TALK_AGE_MAX_MS);
-        let away = Away::new(notifications, timers);
-        Arc::new(Self { store, log, bus, accounts, people, strangers_ask, talks, away, clock })
+    /// From their parts.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            store: parts.store,
+            log: parts.log,
+            bus: parts.bus,
+            accounts: parts.accounts,
+            people: parts.people,
+            strangers_ask: parts.strangers_ask,
+            talks: Memory::lasting(requests::TALK_AGE_MAX_MS),
+            away: Away::new(parts.notifications, parts.timers),
+            clock: parts.clock,
+        })
     }
 
     /// The part of a conversation that a person may read.

@@ -108,7 +108,14 @@ impl Exchange {
         match session.denied {
             Some((attempt, why)) if attempt == asked.attempts => Err(refusal::denied(why, asker)),
             _ if session.pending.is_some() => Err(Refusal::Accepting.into()),
-            _ => answer(&session),
+            _ => {
+                // So that the conversation is open when the answer comes, as a rule. What is not
+                // carried out by then is in any case, so an error here is nobody's.
+                if let Err(error) = self.store.relay(rows::session_partition(asked.id)).await {
+                    tracing::debug!(%error, "what follows from an acceptance goes on behind it");
+                }
+                answer(&session)
+            }
         }
     }
 

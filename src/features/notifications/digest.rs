@@ -47,10 +47,9 @@ impl Notifications {
             self.caught_up(user).await?;
             self.change(user, |shelf| {
                 let waiting = shelf.mail(&choices, self.clock.now());
-                let mail = match waiting.is_empty() {
-                    true => None,
-                    false => Some(self.post.enclose(&mail(&address, &name, &waiting))?),
-                };
+                let mail = (!waiting.is_empty())
+                    .then(|| self.post.enclose(&mail(&address, &name, &waiting)))
+                    .transpose()?;
                 Ok(((), Decided { timers: Vec::new(), mail }))
             })
             .await?;

@@ -6,6 +6,7 @@
 use super::model::{Draft, NEWS_AGE_MAX_MS, Shelf, Wants};
 use super::{Decided, Notifications, notice, rows};
 use crate::error::{Result, busy, internal};
+use crate::features::people::Act;
 use crate::log::{self, Page, Span};
 use crate::store::{COMMIT_TRIES_MAX, CommitError};
 use protocol::notifications::Kind;
@@ -86,8 +87,17 @@ impl Notifications {
             // An event of a newer version is told by a node that knows it, or never.
             let Ok(push) = log::decode(Topic::User(user), entry) else { continue };
             let Some(mut draft) = notice::notice(user, &push.body) else { continue };
-            let from = draft.from.as_ref().map(|person| person.id);
-            if self.may_tell(from, user).await? {
+            let act = match (&push.body, draft.kind) {
+                // Of one's own request, whoever helps.
+                (_, Kind::Support) => None,
+                (Event::ConversationRequested(_), _) => Some(Act::Message),
+                _ => Some(Act::Notify),
+            };
+            let told = match act.zip(draft.from.as_ref()) {
+                Some((act, from)) => self.may_tell(from.id, act, user).await?,
+                None => true,
+            };
+            if told {
                 if let Some(who) = draft.from.as_mut().filter(|person| person.name.is_empty())
                     && let [named] = self.accounts.people_of(&[who.id]).await?.as_slice()
                 {

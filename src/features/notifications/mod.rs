@@ -45,6 +45,7 @@ use protocol::notifications::{Created, Kind, Read};
 use protocol::people::Person;
 use protocol::{ConversationId, NotificationId, Push, Seq, Topic, UserId};
 use services::{Services, Vapid};
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard, Semaphore};
@@ -87,7 +88,7 @@ pub struct Parts<'a> {
     pub registry: Arc<dyn Registry>,
     /// Names, addresses and logins.
     pub accounts: Arc<Accounts>,
-    /// Who blocked or muted whom.
+    /// Who may have whom notified.
     pub people: Arc<People>,
     /// Digests.
     pub post: Arc<Post>,
@@ -172,12 +173,20 @@ impl Notifications {
         if known.is_some_and(|known| known.foreground) { Attention::Here } else { Attention::Away }
     }
 
-    /// Whether a person is told what another one did. The one place for blocks and mutes.
-    pub(crate) async fn may_tell(&self, from: Option<UserId>, to: UserId) -> Result<bool> {
-        match from {
-            Some(from) => self.people.may(from, Act::Notify, to).await,
-            None => Ok(true),
-        }
+    /// Those of them who look nowhere.
+    pub(crate) async fn away(&self, users: &[UserId]) -> HashSet<UserId> {
+        let users: HashSet<UserId> =
+            users.iter().copied().filter(|&user| !self.looks_here(user)).collect();
+        let users: Vec<UserId> = users.into_iter().collect();
+        let known = self.registry.look(&users).await;
+        let away = users.into_iter().zip(known).filter(|(_, known)| !known.foreground);
+        away.map(|(user, _)| user).collect()
+    }
+
+    /// Whether a person is told what another one did: not of those whom they blocked or muted, and of
+    /// a stranger who waits only that.
+    pub(crate) async fn may_tell(&self, from: UserId, act: Act, to: UserId) -> Result<bool> {
+        self.people.may(from, act, to).await
     }
 
     /// Tells somebody who is away of messages. To be asked again for the same ones changes nothing.

@@ -62,18 +62,18 @@ pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
         // It is shown at once, and a push might be seen by others.
         Event::SupportHelp(_) => None,
         Event::FriendRequested(asked) => {
-            Some(of_people(FRIENDS, link("person", asked.user_id.0), asked.user_id, words::friends))
+            Some(of_people(FRIENDS, link("user", asked.user_id.0), asked.user_id, words::friends))
         }
         Event::FriendAccepted(accepted) => {
             let (gathers, who) = (accepted.user_id.0, accepted.user_id);
-            Some(of_people(gathers, link("person", who.0), who, words::friend_accepted))
+            Some(of_people(gathers, link("user", who.0), who, words::friend_accepted))
         }
         Event::FollowRequested(asked) => {
-            let link = link("person", asked.user_id.0);
+            let link = link("user", asked.user_id.0);
             Some(of_people(FOLLOW_REQUESTS, link, asked.user_id, words::follow_requests))
         }
         Event::FollowAdded(added) if added.followed_id == user => {
-            let link = link("person", added.follower_id.0);
+            let link = link("user", added.follower_id.0);
             Some(of_people(FOLLOWERS, link, added.follower_id, words::followers))
         }
         Event::FollowAdded(_) => None,

@@ -92,7 +92,8 @@ impl People {
             Act::Profile | Act::Find => {
                 (self.admits(privacy.profile, who, whom).await?, Refusal::NoSuchPerson)
             }
-            Act::Notify => (!waits && !facts.muted.contains(&who), Refusal::NoSuchPerson),
+            // Also of a stranger who waits: that somebody does is what is told.
+            Act::Notify => (!facts.muted.contains(&who), Refusal::NoSuchPerson),
         };
         Ok((!admits).then_some(refusal))
     }

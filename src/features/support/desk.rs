@@ -308,7 +308,8 @@ impl Actor {
         // Without a commit no version tells whether the desk was the newest. It is read again,
         // unless it was just now and nobody could be told better.
         let newest = !may_be_old || cached.read_at >= now - CACHE_TRUSTED_MS;
-        if happened.is_empty() && may_be_old && !(newest && answers.iter().all(holds_a_moment)) {
+        let hold = || inputs.iter().zip(&answers).all(|(input, it)| holds_a_moment(input, it));
+        if happened.is_empty() && may_be_old && !(newest && hold()) {
             return Err(CommitError::Conflict);
         }
         let here = self.free_and_here(&mut cached.desk).await;
@@ -393,11 +394,14 @@ impl Actor {
 }
 
 /// Whether an answer is as good on a desk that is a moment old: the request was there, or had an
-/// owner. That something is not there, or does not fit, may be news to this node only.
-fn holds_a_moment(answer: &Answer) -> bool {
+/// owner. That something is not there, or does not fit, may be news to this node only; and so may
+/// be that what has an owner was offered to somebody else.
+fn holds_a_moment(input: &Input, answer: &Answer) -> bool {
     match answer {
         Ok(found) => found.is_some(),
-        Err(error) => error.code == ErrorCode::AlreadyClaimed,
+        Err(error) => {
+            error.code == ErrorCode::AlreadyClaimed && matches!(input, Input::Claim { .. })
+        }
     }
 }
 

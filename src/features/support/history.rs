@@ -6,7 +6,7 @@
 use super::Support;
 use super::commands::{as_coach, text};
 use super::desk::ended;
-use super::model::{Refusal, Request};
+use super::model::{Desk, Input, Refusal, Request};
 use super::rows;
 use crate::auth::Caller;
 use crate::error::Result;
@@ -108,18 +108,32 @@ impl Support {
         Ok(())
     }
 
+    /// What a desk shows. Where it does not show enough, that may be news to this node only, and
+    /// the desk is read again.
+    pub(super) async fn newest<T: Copy + Send + 'static>(
+        &self,
+        desk: DeskId,
+        see: impl Fn(&Desk) -> T + Copy + Send + 'static,
+        is_enough: impl Fn(T) -> bool,
+    ) -> Result<T> {
+        let seen = self.desk(desk).look(move |desk, _| see(desk)).await?;
+        if is_enough(seen) {
+            return Ok(seen);
+        }
+        self.desk(desk).apply(Input::Look).await?;
+        self.desk(desk).look(move |desk, _| see(desk)).await
+    }
+
     /// The desk at which a coach answers a member now.
     async fn answers(&self, caller: &Caller, member: UserId) -> Result<DeskId> {
         as_coach(caller)?;
         let snapshot = self.store.load(rows::member_partition(member)).await?;
         let open = rows::open(&snapshot)?.ok_or(Refusal::NoSuchRequest)?;
         let (request, coach) = (open.request_id, caller.user_id);
-        let answers = self
-            .desk(open.desk_id)
-            .look(move |desk, _| {
-                desk.request(request).is_some_and(|request| request.is_answered_by(coach))
-            })
-            .await?;
+        let look = move |desk: &Desk| {
+            desk.request(request).is_some_and(|request| request.is_answered_by(coach))
+        };
+        let answers = self.newest(open.desk_id, look, |answers| answers).await?;
         if answers { Ok(open.desk_id) } else { Err(Refusal::NoSuchRequest.into()) }
     }
 }

@@ -60,7 +60,7 @@ impl Support {
                 Ok((change, row.clone()))
             })
             .await?;
-        let note = opened(&key, route.member_id, kept)
+        let note = opened(&key, route.member_id, &kept)
             .ok_or_else(|| internal(&"a note that was just sealed does not open"))?;
         Ok(NoteResult { note })
     }
@@ -90,7 +90,7 @@ impl Support {
         rows.truncate(limit);
         let last = rows.last().filter(|_| more);
         let next = last.map(|row| format!("{}.{}", row.written_at, row.id));
-        let items = rows.into_iter().filter_map(|row| opened(&key, member, row)).collect();
+        let items = rows.iter().filter_map(|row| opened(&key, member, row)).collect();
         Ok(Notes { items, next })
     }
 
@@ -106,7 +106,7 @@ impl Support {
 
 /// A note in plain words. One that does not open was changed by somebody who has no key: it is
 /// left out, and the operator hears of it.
-fn opened(key: &OwnerKey, member: UserId, row: NoteRow) -> Option<Note> {
+fn opened(key: &OwnerKey, member: UserId, row: &NoteRow) -> Option<Note> {
     let about: [Uuid; 3] = [member.0, row.request_id.0, row.id.0];
     let text = key.open(SEALED_AS, &about, &row.sealed);
     if text.is_none() {

@@ -5,8 +5,8 @@
 
 use super::Support;
 use super::commands::text;
-use super::model::Refusal;
 use super::model::rating::{self, Changed, RatingRefusal, Stands};
+use super::model::{Desk, Refusal};
 use super::rows::{self, RouteRow, after};
 use crate::auth::Caller;
 use crate::error::{Result, conflict};
@@ -67,15 +67,12 @@ impl Support {
     /// Whether a request is over, and who answered it the last time.
     async fn stands(&self, route: &RouteRow) -> Result<Stands> {
         let id = route.request_id;
-        let there = self
-            .desk(route.desk_id)
-            .look(move |desk, _| {
-                desk.request(id).map(|request| match request.state.is_open() {
-                    true => Stands::Open,
-                    false => Stands::Ended(request.coach.as_ref().map(|coach| coach.id)),
-                })
-            })
-            .await?;
+        let look = move |desk: &Desk| {
+            let request = desk.request(id)?;
+            let coach = request.coach.as_ref().map(|coach| coach.id);
+            Some(if request.state.is_open() { Stands::Open } else { Stands::Ended(coach) })
+        };
+        let there = self.newest(route.desk_id, look, |stands| stands != Some(Stands::Open)).await?;
         if let Some(stands) = there {
             return Ok(stands);
         }

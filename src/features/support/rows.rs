@@ -71,6 +71,7 @@ record! {
         seen: u64,
         walks: u64,
         ratios: u64,
+        sampled_at: Option<i64>,
     }
 }
 
@@ -271,6 +272,7 @@ pub(super) fn desk(id: DeskId, snapshot: &Snapshot, rules: Rules) -> Result<Opti
             seen: row.seen,
             walks: Ring { values: walks, taken: row.walks },
             ratios: Ring { values: ratios, taken: row.ratios },
+            sampled_at: row.sampled_at.unwrap_or_default(),
         };
     }
     Ok(Some(desk))
@@ -377,6 +379,7 @@ pub(super) fn pace_row(pace: &Pace) -> PaceRow {
         seen: pace.seen,
         walks: pace.walks.taken,
         ratios: pace.ratios.taken,
+        sampled_at: Some(pace.sampled_at),
     }
 }
 

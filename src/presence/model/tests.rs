@@ -147,6 +147,7 @@ proptest! {
     ) {
         let record = Record {
             holders: held.iter().map(|(holder, _)| *holder).collect(),
+            looked_at: held.iter().map(|(holder, _)| *holder).collect(),
             declared,
             grace_until,
         };
@@ -158,6 +159,7 @@ proptest! {
         let living = record.holders.iter().any(|&holder| standing(holder) == Standing::Living);
         // A living session is seen, whatever else is missing.
         prop_assert_eq!(found.sessions == Sessions::Open, living);
+        prop_assert_eq!(found.foreground, living);
         // Only a whole registry says that somebody has none.
         prop_assert!(is_whole || found.sessions != Sessions::None);
         let last = if was_here { Status::Online } else { Status::Offline };

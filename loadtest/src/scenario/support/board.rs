@@ -123,6 +123,7 @@ mod tests {
             ended_at: None,
             grace_until: None,
             summary: None,
+            rating: None,
         }
     }
 

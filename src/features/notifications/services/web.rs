@@ -83,15 +83,12 @@ impl Vapid {
 }
 
 fn fresh(seal: &Seal, now: Millis) -> Result<KeyRow> {
-    let mut secret = Err(internal(&"no key was drawn"));
+    let mut secret = None;
     for _ in 0..DRAWS_MAX {
         let bytes: [u8; 32] = crate::id::random()?;
-        secret = SecretKey::from_slice(&bytes).map_err(|error| internal(&error));
-        if secret.is_ok() {
-            break;
-        }
+        secret = secret.or_else(|| SecretKey::from_slice(&bytes).ok());
     }
-    let secret = secret?;
+    let secret = secret.ok_or_else(|| internal(&"no key was drawn"))?;
     let public_key = secret.public_key().to_encoded_point(false).as_bytes().to_vec();
     Ok(KeyRow {
         item: Uuid::nil(),

@@ -17,8 +17,13 @@ use protocol::Millis;
 pub(crate) const SAMPLES_MIN: u64 = 10;
 /// Waits that are remembered.
 pub(crate) const RING_SLOTS: usize = 128;
-/// Departures after which older ones hardly count.
-const MEMORY: i64 = 96;
+/// Departures after which older ones hardly count: as many as stand before the last in the queue,
+/// since what goes up and down while one waits evens out, but not fewer or more than these.
+const MEMORY_MIN: i64 = 96;
+const MEMORY_MAX: i64 = 1_000;
+/// Ratios are taken so often while somebody waits. So the ring spans several waits, and knows
+/// good and bad times; one that is full within a moment knows that moment.
+const SAMPLES_A_WAIT: i64 = 16;
 /// A departure, in the unit in which decayed ones are kept.
 const WHOLE: i64 = 1_000;
 /// A node that did not look for longer than this knows nothing of the time between.
@@ -27,6 +32,8 @@ const UNSEEN_MS: i64 = 10 * 60 * 1_000;
 const Z: f64 = 1.281_6;
 /// What a day may speed up or slow down by while somebody waits, beside all that is measured.
 const DRIFT: f64 = 0.12;
+/// Ratios after which they say all: those of three waits.
+const LEARNED: u64 = 48;
 /// The quantiles of past predictions that make a range; a little outside of p10 and p90, since
 /// the past is not the future.
 const LOW: f64 = 0.05;
@@ -59,6 +66,8 @@ pub(crate) struct Pace {
     pub(crate) walks: Ring,
     /// Waits of the others, over what had been expected, in thousandths.
     pub(crate) ratios: Ring,
+    /// When the last of those was taken.
+    pub(crate) sampled_at: Millis,
 }
 
 /// A prediction.
@@ -114,11 +123,15 @@ impl Pace {
         }
     }
 
-    /// A place became free that had been in use for so long.
-    pub(crate) fn freed(&mut self, held_ms: i64) {
-        if self.departures >= MEMORY * WHOLE {
+    /// A place became free that had been in use for so long, while so many waited.
+    pub(crate) fn freed(&mut self, held_ms: i64, waiting: usize) {
+        let memory = i64::try_from(waiting).unwrap_or(MEMORY_MAX).clamp(MEMORY_MIN, MEMORY_MAX);
+        if self.departures >= memory * WHOLE {
+            let beyond = self.departures - (memory - 1) * WHOLE;
+            let whole = self.departures;
             for sum in [&mut self.exposure_ms, &mut self.held_ms, &mut self.departures] {
-                *sum -= *sum / MEMORY;
+                *sum -= i64::try_from(i128::from(*sum) * i128::from(beyond) / i128::from(whole))
+                    .unwrap_or_default();
             }
         }
         self.departures += WHOLE;
@@ -127,10 +140,11 @@ impl Pace {
     }
 
     /// Somebody's wait is over.
-    pub(crate) fn waited(&mut self, expected_ms: i64, waited_ms: i64) {
+    pub(crate) fn waited(&mut self, expected_ms: i64, waited_ms: i64, now: Millis) {
         if expected_ms == 0 {
             self.walks.push(waited_ms);
-        } else {
+        } else if now - self.sampled_at >= waited_ms / SAMPLES_A_WAIT {
+            self.sampled_at = now;
             self.ratios.push(whole(real(waited_ms) / real(expected_ms) * PARTS));
         }
     }
@@ -156,11 +170,17 @@ impl Pace {
         let expected = (quick * slow).sqrt();
         // The k-th of many departures comes after a gamma distributed time.
         let (least, most) = (gamma(ahead, -Z), gamma(ahead, Z));
-        let (low, high) = if let Some((low, high)) = self.ratios.between(LOW, HIGH) {
+        let unsure = (Z * (1.0 / count + DRIFT * DRIFT).sqrt()).exp();
+        let alone = (quick * least / unsure, slow * most * unsure);
+        let learned = self.ratios.between(LOW, HIGH);
+        let learned = learned.map(|(low, high)| {
             (expected * (low / PARTS).min(least), expected * (high / PARTS).max(most))
-        } else {
-            let unsure = (Z * (1.0 / count.min(real(MEMORY)) + DRIFT * DRIFT).sqrt()).exp();
-            (quick * least / unsure, slow * most * unsure)
+        });
+        // What was learned within few waits is not all that can happen.
+        let (low, high) = match learned {
+            None => alone,
+            Some(range) if self.ratios.taken >= LEARNED => range,
+            Some((low, high)) => (low.min(alone.0), high.max(alone.1)),
         };
         let expected_ms = whole(expected).max(1);
         Some(Forecast { expected_ms, range_ms: Some(outward(low, high)) })

@@ -1,6 +1,6 @@
 //! What those who wait are told, and how true that was.
 
-use super::{Desk, Pace, Request, Stated};
+use super::{Desk, Request, Stated};
 use protocol::support::Wait;
 use protocol::{Millis, RequestId};
 
@@ -47,11 +47,11 @@ impl Desk {
         };
         let waited_ms = (now - stated.at).max(0);
         request.waited_ms = Some(waited_ms);
-        self.pace.waited(stated.expected_ms, waited_ms);
+        self.pace.waited(stated.expected_ms, waited_ms, now);
     }
 
     /// A place became free.
     pub(super) fn freed(&mut self, claimed_at: Option<Millis>, now: Millis) {
-        Pace::freed(&mut self.pace, claimed_at.map_or(0, |at| now - at));
+        self.pace.freed(claimed_at.map_or(0, |at| now - at), self.waiting.len());
     }
 }
