@@ -5,12 +5,14 @@
 
 import { News } from './news.js';
 
+const ANSWERED = ['active', 'transferring'];
+
 export class Coaching {
   #home;
 
   /** By request: what may be accepted by me. */
   offers = new Map();
-  /** By request: those of others, as they were said last; of mine above all. */
+  /** By request: those I answer, as they were said last. */
   known = new Map();
   /** By conversation: a member waits for my answer; back in line then. */
   nudges = new Map();
@@ -111,9 +113,12 @@ export class Coaching {
 
   #consider(request) {
     if (request.member.id === this.#home.me.id) return;
-    this.known.set(request.id, request);
-    const isMine = request.offered_to?.id === this.#home.me.id;
-    if (!isMine || request.offered_until <= this.#home.now()) {
+    const { me } = this.#home;
+    const isMine = request.coach?.id === me.id;
+    if (isMine && ANSWERED.includes(request.state)) this.known.set(request.id, request);
+    else this.known.delete(request.id);
+    const isForMe = request.offered_to?.id === me.id;
+    if (!isForMe || request.offered_until <= this.#home.now()) {
       this.#drop(request.id);
       return;
     }

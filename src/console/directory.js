@@ -126,7 +126,7 @@ export function peopleView(home) {
       el(
         'section',
         { class: 'people-list' },
-        el('h3', {}, title),
+        el('h2', {}, title),
         items.length > 0
           ? el('ul', { class: 'plain people' }, items.map(personRow))
           : el('p', { class: 'hint' }, w.noneQuiet),

@@ -45,7 +45,7 @@ export function ratingCard(home, request, onrated) {
     text.value = rating?.text ?? '';
     fill(
       node,
-      el('h3', {}, w.title),
+      el('h2', {}, w.title),
       el('p', { class: 'hint' }, w.lead(request.coach?.name)),
       form({
         fields: [

@@ -138,20 +138,27 @@ export class Shell {
       if (!requests.request) return w.support;
       return requests.isWaiting ? w.supportWaiting : w.supportActive;
     };
-    const link = (href, label, kind) =>
-      el('a', { href, class: kind, 'aria-current': this.#hash === href ? 'page' : null }, label);
-    fill(
-      this.#areas,
-      me.status === 'pending_verification' ? link('#/account', w.verify, 'warm') : null,
-      coaching ? link('#/desk', w.desk) : null,
+    const areas = [
+      [me.status === 'pending_verification', '#/account', w.verify, 'warm'],
+      [coaching !== null, '#/desk', w.desk],
       // A nudge is worth a line on every page.
-      [...(coaching?.nudges ?? [])].map(([id, { request }]) =>
-        link(`#/talk/${id}`, words.desk.nudged(request.member.name), 'warm'),
-      ),
-      link('#/support', support()),
-      link('#/groups', w.groups),
-      training.groups.length > 0 ? link('#/exchange', w.exchange) : null,
-      link('#/people', w.people),
-    );
+      ...[...(coaching?.nudges ?? [])].map(([id, { request }]) => [
+        true,
+        `#/talk/${id}`,
+        words.desk.nudged(request.member.name),
+        'warm',
+      ]),
+      [true, '#/support', support()],
+      [true, '#/groups', w.groups],
+      [training.groups.length > 0, '#/exchange', w.exchange],
+      [true, '#/people', w.people],
+    ].filter(([isShown]) => isShown);
+    // A desk changes many times a minute; a link that has the focus keeps it.
+    const key = JSON.stringify([this.#hash, areas]);
+    if (this.#areas.dataset.key === key) return;
+    this.#areas.dataset.key = key;
+    const link = ([, href, label, kind]) =>
+      el('a', { href, class: kind, 'aria-current': this.#hash === href ? 'page' : null }, label);
+    fill(this.#areas, ...areas.map(link));
   }
 }

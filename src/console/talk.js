@@ -41,7 +41,12 @@ class Talk {
   /** Nodes by key, with what they were made from: only what changed is made again. */
   #nodes = new Map();
   #head = el('header', { class: 'talk-head' });
-  #list = el('ol', { class: 'messages', role: 'log', 'aria-label': w.messages, tabindex: '0' });
+  #list = el('ol', { class: 'messages' });
+  #log = el(
+    'div',
+    { class: 'log', role: 'log', 'aria-label': w.messages, tabindex: '0' },
+    this.#list,
+  );
   #earlier = el(
     'button',
     { class: 'link earlier', hidden: true, onclick: () => this.#loadEarlier() },
@@ -70,7 +75,7 @@ class Talk {
       el(
         'div',
         { class: 'talk-main' },
-        el('div', { class: 'scroll' }, this.#earlier, this.#list),
+        el('div', { class: 'scroll' }, this.#earlier, this.#log),
         this.#typingLine,
         this.#problem,
         this.#foot,
@@ -106,7 +111,7 @@ class Talk {
   get focus() {
     return matchMedia('(pointer: fine)').matches && !this.#conversation?.closed
       ? this.#composer.input
-      : this.#list;
+      : this.#log;
   }
 
   get #conversation() {
@@ -141,7 +146,7 @@ class Talk {
 
   async #loadEarlier() {
     const params = { topic: this.#topic, before: this.#thread.oldest, limit: PAGE };
-    const scroll = this.#list.parentElement;
+    const scroll = this.#log.parentElement;
     const fromEnd = scroll.scrollHeight - scroll.scrollTop;
     try {
       const page = await this.#home.client.call('topic.read', params, { retry: true });
@@ -186,7 +191,7 @@ class Talk {
 
   /** What grows around the messages does not cover the last one. */
   #keepEnd() {
-    const scroll = this.#list.parentElement;
+    const scroll = this.#log.parentElement;
     let atEnd = true;
     scroll.addEventListener('scroll', () => {
       atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END_PX;
@@ -218,7 +223,7 @@ class Talk {
 
   #draw({ toEnd = false } = {}) {
     this.#drawAround();
-    const scroll = this.#list.parentElement;
+    const scroll = this.#log.parentElement;
     const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END_PX;
     const items = this.#items();
     const keep = new Map();
@@ -345,7 +350,7 @@ class Talk {
         this.#problem.textContent = text;
       },
     });
-    this.#list.after(this.#session.after);
+    this.#log.after(this.#session.after);
     this.#beside.append(this.#session.beside);
   }
 
