@@ -2,6 +2,7 @@
 
 import { Board } from './board.js';
 import { el, field, fill } from './element.js';
+import { servingDetails } from './serving.js';
 import { told, words } from './words.en.js';
 
 const w = words.desk;
@@ -218,7 +219,8 @@ function places(taken, capacity) {
 }
 
 /** Whether one takes offers, and how many people at once. */
-function ownCard({ coaching }, show) {
+function ownCard(home, show) {
+  const { coaching } = home;
   const hint = el('p', { class: 'hint' });
   const amount = el('output', { class: 'amount' });
   const set = (choice) => coaching.set(choice).catch(show);
@@ -264,6 +266,7 @@ function ownCard({ coaching }, show) {
         el('span', {}, w.capacity),
         el('div', { class: 'row' }, step(-1, w.less, '−'), amount, step(1, w.morePlaces, '+')),
       ),
+      servingDetails(home),
     ),
     leave: end,
   };

@@ -140,6 +140,14 @@ export const desk = {
     load === 0
       ? `${count(capacity, 'One place', '# places')}, all free`
       : `${load} of ${count(capacity, 'one place', '# places')} taken`,
+  serving: {
+    title: 'What and where you answer',
+    knows: 'What you know of',
+    knowsHint: 'With a comma between them. Who wishes for it is offered to you first.',
+    desks: 'At which desks',
+    keep: 'Keep it',
+    kept: 'Kept.',
+  },
   waiting: 'Waiting',
   nobody: 'Nobody is waiting. A good moment for tea.',
   active: 'Being answered',

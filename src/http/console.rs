@@ -63,6 +63,7 @@ const FILES: &[File] = console! {
     "rating.js"
     "requests.js"
     "self.js"
+    "serving.js"
     "session.js"
     "shell.js"
     "stranger.js"

@@ -31,6 +31,10 @@ export async function desk(stage) {
     await lin.press(d.less);
     await lin.page.locator('.amount').filter({ hasText: '4' }).waitFor();
     await lin.reads(d.you(linName));
+    await lin.page.getByText(d.serving.title).click();
+    await lin.field(d.serving.knows).fill('families, grief');
+    await lin.press(d.serving.keep);
+    await lin.reads(d.serving.kept);
     await lin.checkLabels();
   });
 
