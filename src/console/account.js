@@ -30,7 +30,8 @@ async function ask(method, path, { body, bearer } = {}) {
   return response;
 }
 
-const post = (path, body) => ask('POST', path, { body }).then((response) => response.json());
+/** Without a login. */
+export const post = (path, body) => ask('POST', path, { body }).then((response) => response.json());
 
 export class Account {
   #access = null;

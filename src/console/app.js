@@ -168,13 +168,9 @@ function enter(notice) {
 
 async function start() {
   const link = mailLink();
-  if (link?.purpose === 'reset') {
-    // Whoever is logged in here: the new password is for the one who got the mail.
-    account.forget();
-    return welcome('', link.token);
-  }
+  if (link?.purpose === 'reset') return welcome('', link.token);
   fill(page, words.welcome.opening);
-  const notice = link ? await confirm(account, link) : '';
+  const notice = link ? await confirm(link) : '';
   if (!account.isKnown) return welcome(notice);
   try {
     await account.token();

@@ -194,6 +194,7 @@ export function deskView(home) {
         column(w.active, active),
         column(w.coaches, coaches),
       ),
+      el('p', {}, el('a', { href: '#/history' }, w.history)),
     ),
     title: w.title,
     leave() {

@@ -1,5 +1,6 @@
 /** What mails link to, before or without a login: an address to confirm, a new password. */
 
+import { post } from './account.js';
 import { el, field, form } from './element.js';
 import { told, words } from './words.en.js';
 
@@ -19,9 +20,9 @@ export function mailLink() {
 export const isMailLink = (hash) => LINK.test(hash);
 
 /** Follows a link that needs nothing more of the person. Resolves to what to say. */
-export async function confirm(account, { purpose, token }) {
+export async function confirm({ purpose, token }) {
   try {
-    await account.post(CONFIRM[purpose], { token });
+    await post(CONFIRM[purpose], { token });
     return DONE[purpose];
   } catch (error) {
     return told(error);
@@ -45,7 +46,9 @@ export function resetCard(account, token, ondone) {
       fields: [field(w.password, password, w.passwordHint)],
       submit: w.resetGo,
       async onsubmit() {
-        await account.post('/v1/auth/password/reset', { token, password: password.value });
+        await post('/v1/auth/password/reset', { token, password: password.value });
+        // Whoever was logged in here: the password ended all logins of its account.
+        account.forget();
         ondone(w.resetDone);
       },
       sorry: told,
@@ -53,7 +56,7 @@ export function resetCard(account, token, ondone) {
   ];
 }
 
-export function forgotCard(account, ondone) {
+export function forgotCard(ondone) {
   const email = el('input', {
     type: 'email',
     name: 'email',
@@ -67,7 +70,7 @@ export function forgotCard(account, ondone) {
       fields: [field(words.welcome.email, email)],
       submit: w.forgotGo,
       async onsubmit() {
-        await account.post('/v1/auth/password/forgot', { email: email.value.trim() });
+        await post('/v1/auth/password/forgot', { email: email.value.trim() });
         ondone(w.forgotSent);
       },
       sorry: told,

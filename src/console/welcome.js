@@ -105,11 +105,15 @@ export function welcomeView(account, { notice, onwelcome, reset }) {
   };
 
   function forgot() {
-    return [...forgotCard(account, say), other(words.doors.back, login)];
+    return [...forgotCard(say), other(words.doors.back, login)];
   }
 
   function choosePassword() {
-    return [...resetCard(account, reset, say), other(words.doors.back, login)];
+    const back = () => location.reload();
+    return [
+      ...resetCard(account, reset, say),
+      el('button', { type: 'button', class: 'link', onclick: back }, words.doors.back),
+    ];
   }
 
   queueMicrotask(() => show(reset ? choosePassword : login));

@@ -153,6 +153,7 @@ export const desk = {
   active: 'Being answered',
   noneActive: 'No conversations at the moment.',
   coaches: 'Coaches',
+  history: 'Conversations you answered before',
   noCoaches: 'No coach is here yet.',
   you: (name) => `${name} (you)`,
   takesOffers: 'takes offers',

@@ -208,6 +208,32 @@ export async function desk(stage) {
     await member.reads(words.talk.closed);
   });
 
+  await step('an offer goes once a colleague was faster; handed to whoever is free', async () => {
+    await member.open('#/support');
+    await member.field(s.subject).fill('One thing more');
+    await member.press(s.ask);
+    const first = await Promise.race(
+      [lin, noor].map((coach) =>
+        coach.page
+          .locator('.offer')
+          .waitFor()
+          .then(() => coach),
+      ),
+    );
+    const [asked, other] = first === lin ? [lin, noor] : [noor, lin];
+    await asked.page.locator('.offer').getByText('One thing more').waitFor();
+    await other.open('#/desk');
+    await other.press(d.claimOf('Mira'));
+    await asked.page.locator('.offer').waitFor({ state: 'detached' });
+    await other.press(d.hand.button);
+    await other.press(d.hand.yes);
+    await asked.press(d.offers.accept, asked.page.locator('.offer'));
+    await other.reads(words.talk.leftByMe);
+    await asked.press(s.end);
+    await asked.press(s.endYes);
+    await member.reads(words.talk.closed);
+  });
+
   await step('the desk fits a phone', async () => {
     await lin.checkWidth(['#/desk', '#/history']);
     await member.checkWidth(['#/support', '#/history']);
