@@ -1,5 +1,6 @@
 # To be sourced: starts and stops a server for a test. Needs the binary in $SANCTUARY.
-# `start_server DATA [ADDRESS]` sets SERVER_PID, SERVER_ADDRESS (host:port) and SERVER_URL.
+# `start_server DATA [ADDRESS]` sets SERVER_PID, SERVER_ADDRESS (host:port) and SERVER_URL. There are
+# no limits unless $LIMITS is `on`.
 
 SANCTUARY=${SANCTUARY:-target/debug/sanctuary}
 SERVER_STARTS_WITHIN_S=30
@@ -8,7 +9,7 @@ start_server() {
     local data=$1 address=${2:-127.0.0.1:0} first='' tries=0
     mkdir -p "$data"
     : > "$data.out"
-    "$SANCTUARY" serve --listen "$address" --data "$data" --limits off --log warn \
+    "$SANCTUARY" serve --listen "$address" --data "$data" --limits "${LIMITS:-off}" --log warn \
         > "$data.out" 2>> "$data.log" < /dev/null &
     SERVER_PID=$!
     trap stop_server EXIT

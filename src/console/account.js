@@ -21,16 +21,17 @@ export class Problem extends Error {
   }
 }
 
-async function post(path, body) {
-  const response = await fetch(path, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Problem(response.status, answer);
-  return answer;
+async function ask(method, path, { body, bearer } = {}) {
+  const headers = {};
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (bearer) headers.Authorization = `Bearer ${bearer}`;
+  const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+  if (!response.ok) throw new Problem(response.status, await response.json().catch(() => ({})));
+  return response;
 }
+
+/** Without a login. */
+export const post = (path, body) => ask('POST', path, { body }).then((response) => response.json());
 
 export class Account {
   #access = null;
@@ -40,6 +41,26 @@ export class Account {
 
   get isKnown() {
     return localStorage.getItem(REFRESH_KEY) !== null;
+  }
+
+  get = (path) => this.#call('GET', path);
+
+  post = (path, body) => this.#call('POST', path, body);
+
+  patch = (path, body) => this.#call('PATCH', path, body);
+
+  remove = (path, body) => this.#call('DELETE', path, body);
+
+  async download(path) {
+    const response = await ask('GET', path, { bearer: await this.token() });
+    return response.blob();
+  }
+
+  /** With the login, where there is one. */
+  async #call(method, path, body) {
+    const bearer = this.isKnown ? await this.token() : undefined;
+    const response = await ask(method, path, { body, bearer });
+    return response.json().catch(() => ({}));
   }
 
   async register(person) {

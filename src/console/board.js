@@ -24,8 +24,11 @@ export class Board {
   coaches = [];
   changed = new News();
 
-  constructor(client, deskId) {
+  #desks;
+
+  constructor(client, desks, deskId) {
     this.#client = client;
+    this.#desks = desks;
     this.#deskId = deskId;
   }
 
@@ -41,14 +44,14 @@ export class Board {
       // Signals of the time away are gone.
       this.#client.on('open', () => this.#read().catch(() => {})),
     ];
-    await this.#client.subscribe(this.#topic);
+    await this.#desks.watch(this.#deskId);
     await this.#read();
   }
 
   close() {
     clearTimeout(this.#timer);
     for (const end of this.#ends) end();
-    this.#client.unsubscribe(this.#topic);
+    this.#desks.unwatch(this.#deskId);
   }
 
   async #read() {

@@ -3,6 +3,8 @@
 import { News } from './news.js';
 
 const PAGE = 100;
+/** After these, what one may do in a conversation is something else. */
+const REREAD = ['accepted', 'refused', 'paused', 'resumed'].map((what) => `conversation.${what}`);
 
 export class Conversations {
   #client;
@@ -32,7 +34,32 @@ export class Conversations {
 
   /** Newest activity first. */
   list() {
-    return [...this.#items.values()].sort((a, b) => b.active_at - a.active_at);
+    return this.#sorted((conversation) => !this.isRequest(conversation));
+  }
+
+  /** First messages of people one does not know, and has not said no to. */
+  requests() {
+    return this.#sorted((one) => this.isRequest(one) && !one.request.refused);
+  }
+
+  /** Whether it waits for one's own yes. */
+  isRequest({ request }) {
+    return Boolean(request) && request.by !== this.#me;
+  }
+
+  #sorted(isWanted) {
+    const all = [...this.#items.values()].filter((one) => !one.left && isWanted(one));
+    return all.sort((a, b) => b.active_at - a.active_at);
+  }
+
+  async accept(conversation_id) {
+    await this.#client.call('conversation.accept', { conversation_id }, { retry: true });
+    await this.fetch(conversation_id);
+  }
+
+  async refuse(conversation_id) {
+    await this.#client.call('conversation.refuse', { conversation_id }, { retry: true });
+    await this.fetch(conversation_id);
   }
 
   others({ members }) {
@@ -47,8 +74,15 @@ export class Conversations {
 
   async load() {
     try {
-      const page = await this.#client.call('conversation.list', { limit: PAGE }, { retry: true });
-      for (const conversation of page.items) this.#take(conversation);
+      const list = (more) =>
+        this.#client.call('conversation.list', { limit: PAGE, ...more }, { retry: true });
+      const [page, first] = await Promise.all([list({}), list({ requests: true })]);
+      const listed = new Set([...page.items, ...first.items].map(({ id }) => id));
+      // What is listed no more is hidden: somebody blocked somebody.
+      for (const id of this.#items.keys()) {
+        if (!listed.has(id) && !page.next) this.#items.delete(id);
+      }
+      for (const conversation of [...page.items, ...first.items]) this.#take(conversation);
     } catch {
       // It is loaded again with the next connection.
     }
@@ -101,6 +135,12 @@ export class Conversations {
 
   #happened(event) {
     if (event.event === 'conversation.joined') {
+      // Perhaps after one had left it.
+      this.#items.delete(event.data.conversation_id);
+      this.fetch(event.data.conversation_id).catch(() => {});
+      return;
+    }
+    if (event.event === 'conversation.requested') {
       this.fetch(event.data.conversation_id).catch(() => {});
       return;
     }
@@ -119,7 +159,11 @@ export class Conversations {
     if (event.event === 'conversation.reopened') conversation.closed = false;
     const isNew = event.event === 'message.created' && event.data.sender_id !== this.#me;
     if (isNew && this.#reading !== id) conversation.unread += 1;
-    if (event.event.startsWith('member.')) this.fetch(id).catch(() => {});
+    const isOut = event.event === 'member.left' && event.data.user_id === this.#me;
+    if (isOut) conversation.left = true;
+    else if (event.event.startsWith('member.') || REREAD.includes(event.event)) {
+      this.fetch(id).catch(() => {});
+    }
     this.changed.tell();
   }
 }

@@ -93,3 +93,20 @@ export function ask({ question, yes, no, note }) {
     dialog.showModal();
   });
 }
+
+const SVG = 'http://www.w3.org/2000/svg';
+const ICONS = {
+  bell: 'M12 3.5a5.5 5.5 0 0 0-5.5 5.5c0 4.5-1.8 6.2-2.5 7h16c-.7-.8-2.5-2.5-2.5-7A5.5 5.5 0 0 0 12 3.5ZM10 19a2.1 2.1 0 0 0 4 0',
+};
+
+/** A drawing of lines, which says nothing to those who listen. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('viewBox', '0 0 24 24');
+  svg.setAttribute('class', 'icon');
+  svg.setAttribute('aria-hidden', 'true');
+  const path = document.createElementNS(SVG, 'path');
+  path.setAttribute('d', ICONS[name]);
+  svg.append(path);
+  return svg;
+}

@@ -64,16 +64,22 @@ export function groupsView(home) {
 
   const name = el('input', { maxlength: 80, required: true, autocomplete: 'off' });
   const description = el('textarea', { rows: 2, maxlength: 2_000 });
+  const training = el('input', { type: 'checkbox', id: 'group-training' });
   // Kept until it worked, so that a second try makes no second group.
   let clientId = uuid();
   const create = form({
-    fields: [field(w.name, name), field(w.description, description)],
+    fields: [
+      field(w.name, name),
+      field(w.description, description),
+      el('div', { class: 'check' }, training, el('label', { for: 'group-training' }, w.isTraining)),
+    ],
     submit: w.make,
     async onsubmit() {
       const { group } = await client.call('group.create', {
         client_id: clientId,
         name: name.value.trim(),
         description: description.value.trim() || undefined,
+        kind: training.checked ? 'training' : undefined,
       });
       clientId = uuid();
       home.go(`#/group/${group.id}`);
@@ -158,7 +164,7 @@ export function groupView(home, groupId) {
       el(
         'p',
         { class: 'hint' },
-        el('strong', {}, people.name(author)),
+        el('a', { class: 'author-link', href: `#/person/${author}` }, people.name(author)),
         ' · ',
         el('time', { datetime: new Date(at).toISOString() }, ago(at)),
       ),

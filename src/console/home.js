@@ -1,16 +1,19 @@
 /** What one sees first, where there is room beside the list. */
 
 import { el } from './element.js';
+import { unverifiedCard } from './self.js';
 import { words } from './words.en.js';
 
 const w = words.home;
 
-export function homeView({ me, isCoach }) {
+export function homeView(home) {
+  const { me, isCoach } = home;
   const node = el(
     'section',
     { class: 'page home' },
     el('h1', {}, w.title(me.name)),
     el('p', { class: 'lead' }, w.lead),
+    unverifiedCard(home, me),
     isCoach
       ? el('p', {}, el('a', { class: 'button', href: '#/desk' }, words.shell.desk))
       : el(

@@ -8,7 +8,7 @@ const w = words.talk;
 const REACTIONS = ['❤️', '🙏', '🌱', '👍', '😊'];
 
 /** A message of the log. `act` is false where nothing can be done any more. */
-export function messageNode(message, { author, quote, names, me, mark, act }) {
+export function messageNode(message, { author, isNamed, quote, names, me, mark, act }) {
   const mine = message.sender === me;
   const body = message.deleted
     ? el('p', { class: 'text gone' }, w.deleted)
@@ -19,7 +19,7 @@ export function messageNode(message, { author, quote, names, me, mark, act }) {
     el(
       'div',
       { class: 'bubble' },
-      el('span', { class: 'author' }, author),
+      el('span', { class: isNamed && !mine ? 'author named' : 'author' }, author),
       quote ? el('p', { class: 'quote' }, el('span', {}, w.replyTo(quote.name)), quote.text) : null,
       body,
       reactionRow(message, { names, me, act }),

@@ -3,18 +3,29 @@
 import { News } from './news.js';
 
 const OPEN = ['awaiting_payment', 'queued', 'offered', 'active', 'transferring'];
-
-/** After these the page shows another state, and says nothing of its own. */
-const OTHER_EVENTS = [
+const EVENTS = [
   'awaiting_payment',
+  'queued',
   'offered',
+  'claimed',
+  'requeued',
   'transfer_offered',
   'transferred',
   'warned',
   'abandoned',
+  'closed',
+  'cancelled',
   'expired',
   'reopened',
 ];
+
+const BEGINS = ['queued', 'reopened'];
+
+/** An answered request can be opened again for so long after its end. */
+export const REOPEN_MS = 72 * 60 * 60_000;
+
+export const canReopen = ({ state, ended_at }, now) =>
+  (state === 'closed' || state === 'abandoned') && now - ended_at < REOPEN_MS;
 
 export class Requests {
   #client;
@@ -26,7 +37,11 @@ export class Requests {
   wait = null;
   /** The coach's connection dropped, until then. */
   graceUntil = null;
-  /** What happened last, for the page to say: `claimed`, `requeued`, `cancelled`, `closed`. */
+  /** It ends then, unless the member says a word. */
+  warnedUntil = null;
+  /** Where help is, in the server's words, since what was written sounded like an emergency. */
+  help = null;
+  /** What happened last, for the page to say: `{what, request, data}`. */
   news = new News();
   changed = new News();
 
@@ -34,16 +49,8 @@ export class Requests {
     this.#client = client;
     this.#me = me;
     client.on('open', () => this.load());
-    for (const what of ['queued', 'claimed', 'closed', 'cancelled']) {
-      client.on(`support.${what}`, ({ data }) => this.#happened(what, data.request));
-    }
-    client.on('support.requeued', ({ data }) => {
-      // An offer that came to nothing: the place is the same, and there is nothing to say.
-      const offer = ['declined', 'timed_out', 'offer_gone'].includes(data.cause);
-      this.#happened(offer ? 'offered' : 'requeued', data.request);
-    });
-    for (const what of OTHER_EVENTS) {
-      client.on(`support.${what}`, ({ data }) => this.#happened(what, data.request));
+    for (const what of EVENTS) {
+      client.on(`support.${what}`, ({ data }) => this.#happened(what, data));
     }
     client.on('support.position', ({ data }) => {
       if (data.request_id !== this.request?.id) return;
@@ -54,6 +61,17 @@ export class Requests {
     client.on('support.coach_away', ({ data }) => {
       if (data.request_id !== this.request?.id) return;
       this.graceUntil = data.grace_until ?? null;
+      this.changed.tell();
+    });
+    client.on('support.help', ({ data }) => {
+      this.help = data.text;
+      this.changed.tell();
+    });
+    // A word of one's own is what the warning asked for.
+    client.on('message.created', ({ topic, data }) => {
+      const here = topic === `conversation:${this.request?.conversation_id}`;
+      if (!this.warnedUntil || !here || data.sender_id !== me) return;
+      this.warnedUntil = null;
       this.changed.tell();
     });
   }
@@ -79,12 +97,13 @@ export class Requests {
     try {
       const asked = await this.#client.call('support.request', params, { retry: true });
       this.#set(asked.request);
-      this.position = asked.position;
+      this.position = asked.position ?? null;
       this.wait = asked.wait ?? null;
     } catch (error) {
-      if (error.code !== 'conflict') throw error;
       // There is one already, from another device perhaps: that one is shown.
+      if (error.code !== 'conflict') throw error;
       await this.load();
+      if (!this.request) throw error;
     }
     this.changed.tell();
   }
@@ -92,18 +111,32 @@ export class Requests {
   async cancel() {
     const request_id = this.request.id;
     const result = await this.#client.call('support.cancel', { request_id }, { retry: true });
-    this.#happened('cancelled', result.request);
+    this.#happened('cancelled', { request: result.request });
+  }
+
+  async reopen(request_id) {
+    const result = await this.#client.call('support.reopen', { request_id }, { retry: true });
+    this.#happened('reopened', { request: result.request });
+    await this.load();
+  }
+
+  hideHelp() {
+    this.help = null;
+    this.changed.tell();
   }
 
   /** Coaches get these events as well, for requests of others. */
-  #happened(what, request) {
+  #happened(what, data) {
+    const { request } = data;
     if (request.member.id === this.#me) {
-      if (this.request && this.request.id !== request.id && !OPEN.includes(request.state)) return;
-      const before = this.request?.state;
-      this.#set(request);
-      if (before !== this.request?.state) this.changed.tell();
+      const isSame = this.request?.id === request.id;
+      if (this.request && !isSame && !OPEN.includes(request.state)) return;
+      // These begin a life; what is known of it already is newer.
+      if (!isSame || !BEGINS.includes(what)) this.#set(request);
+      this.warnedUntil = what === 'warned' && data.user_id === this.#me ? data.until_at : null;
+      this.changed.tell();
     }
-    this.news.tell({ what, request });
+    this.news.tell({ what, request, data });
   }
 
   #set(request) {

@@ -1,6 +1,9 @@
 /** What stays while views change: areas, the list of conversations, and how the connection is. */
 
+import { bell } from './bell.js';
 import { el, fill } from './element.js';
+import { helpRegion } from './help.js';
+import { offerRegion } from './offers.js';
 import { talkList } from './talks.js';
 import { words } from './words.en.js';
 
@@ -12,8 +15,13 @@ export class Shell {
   #home;
   #banner = el('div', { class: 'banner', role: 'status' });
   #main = el('main', { id: 'content', tabindex: '-1' });
+  #me = el('a', { class: 'me', href: '#/account' });
+  #said = el('div', { class: 'said', role: 'status' });
   #areas = el('nav', { class: 'areas', 'aria-label': w.areas });
   #list;
+  #bell;
+  #offers;
+  #help;
   #timer;
   #hash = '';
   #shown = false;
@@ -21,7 +29,18 @@ export class Shell {
   constructor(home) {
     this.#home = home;
     this.#list = talkList(home);
-    home.requests.changed.listen(() => this.#drawAreas());
+    this.renamed();
+    this.#bell = bell(home);
+    this.#offers = home.coaching ? offerRegion(home) : null;
+    this.#help = helpRegion(home);
+    home.coaching?.changed.listen(() => this.#drawAreas());
+    for (const { changed } of [home.requests, home.training]) {
+      changed.listen(() => this.#drawAreas());
+    }
+    home.client.on('account.changed', ({ data }) => {
+      home.me.status = data.status;
+      this.#drawAreas();
+    });
     home.client.on('state', (state) => this.#connection(state));
     this.node = el(
       'div',
@@ -34,17 +53,20 @@ export class Shell {
           'div',
           { class: 'row' },
           el('a', { class: 'brand', href: '#/' }, words.name),
-          el('span', { class: 'me' }, home.me.name),
+          this.#me,
+          this.#bell.node,
         ),
         this.#areas,
         this.#list.node,
         el('button', { class: 'link logout', onclick: home.logout }, w.logout),
       ),
-      el('div', { class: 'content' }, this.#banner, this.#main),
+      el('div', { class: 'content' }, this.#banner, this.#help.node, this.#said, this.#main),
+      this.#offers?.node ?? null,
     );
   }
 
   show(view, hash) {
+    if (this.#shown) fill(this.#said);
     this.#hash = hash;
     this.node.dataset.place = hash === '' ? 'home' : 'inside';
     document.title = view.title === words.name ? words.name : `${view.title} · ${words.name}`;
@@ -58,9 +80,23 @@ export class Shell {
     this.#drawAreas();
   }
 
+  renamed() {
+    const { name } = this.#home.me;
+    fill(this.#me, name);
+    this.#me.setAttribute('aria-label', w.account(name));
+  }
+
+  /** A line that goes with the next page. */
+  say(text) {
+    fill(this.#said, el('p', { class: 'notice' }, text));
+  }
+
   leave() {
     clearTimeout(this.#timer);
     this.#list.leave();
+    this.#bell.leave();
+    this.#offers?.leave();
+    this.#help.leave();
   }
 
   /** It could go on, if the person wishes so. */
@@ -97,18 +133,32 @@ export class Shell {
   }
 
   #drawAreas() {
-    const { isCoach, requests } = this.#home;
+    const { coaching, me, requests, training } = this.#home;
     const support = () => {
       if (!requests.request) return w.support;
       return requests.isWaiting ? w.supportWaiting : w.supportActive;
     };
-    const link = (href, label) =>
-      el('a', { href, 'aria-current': this.#hash === href ? 'page' : null }, label);
-    fill(
-      this.#areas,
-      isCoach ? link('#/desk', w.desk) : null,
-      link('#/support', support()),
-      link('#/groups', w.groups),
-    );
+    const areas = [
+      [me.status === 'pending_verification', '#/account', w.verify, 'warm'],
+      [coaching !== null, '#/desk', w.desk],
+      // A nudge is worth a line on every page.
+      ...[...(coaching?.nudges ?? [])].map(([id, { request }]) => [
+        true,
+        `#/talk/${id}`,
+        words.desk.nudged(request.member.name),
+        'warm',
+      ]),
+      [true, '#/support', support()],
+      [true, '#/groups', w.groups],
+      [training.groups.length > 0, '#/exchange', w.exchange],
+      [true, '#/people', w.people],
+    ].filter(([isShown]) => isShown);
+    // A desk changes many times a minute; a link that has the focus keeps it.
+    const key = JSON.stringify([this.#hash, areas]);
+    if (this.#areas.dataset.key === key) return;
+    this.#areas.dataset.key = key;
+    const link = ([, href, label, kind]) =>
+      el('a', { href, class: kind, 'aria-current': this.#hash === href ? 'page' : null }, label);
+    fill(this.#areas, ...areas.map(link));
   }
 }

@@ -1,13 +1,17 @@
-/** Asking for support: the question, the place in line, and what was before. */
+/** Asking for support: the question, the place in line, the coach, and what was before. */
 
 import { ask, el, field, fill, form } from './element.js';
-import { ago } from './times.js';
-import { sorry, words } from './words.en.js';
+import { historyRow } from './history.js';
+import { timeOf } from './times.js';
+import { told, words } from './words.en.js';
 
 const w = words.support;
+const PAST_SHOWN = 5;
+const REFRESH_MS = 30_000;
+const ENDS = ['closed', 'cancelled', 'expired', 'abandoned'];
 
 export function supportView(home) {
-  const { client, people, requests } = home;
+  const { client, requests } = home;
   const notice = el('p', { class: 'notice', role: 'status' });
   const now = el('div', { class: 'now' });
   const past = el('div', {});
@@ -29,12 +33,14 @@ export function supportView(home) {
     const about = el('p', { class: 'hint', role: 'status' });
     const subject = el('input', { maxlength: 200, required: true, autocomplete: 'off' });
     const text = el('textarea', { rows: 5, maxlength: 8_000 });
+    const wishes = wishesOf(home);
+    const deskField = el('div', { class: 'field' }, field(w.desk, desk), about);
     let desks = [];
     const describe = () => {
       const chosen = desks.find(({ id }) => id === desk.value);
       if (!chosen) return;
-      const wait = chosen.wait ? ` ${w.wait(chosen.wait.low_ms, chosen.wait.high_ms)}` : '';
-      const line = chosen.waiting === 0 ? w.quiet : w.waiting(chosen.waiting) + wait;
+      const wait = chosen.wait ? w.wait(chosen.wait.low_ms, chosen.wait.high_ms) : w.waitUnknown;
+      const line = chosen.waiting === 0 ? w.quiet : `${w.waiting(chosen.waiting)} ${wait}`;
       about.textContent = chosen.open ? line : w.shut;
     };
     desk.addEventListener('change', describe);
@@ -42,10 +48,12 @@ export function supportView(home) {
       ({ items }) => {
         desks = items;
         fill(desk, ...items.map(({ id, name }) => el('option', { value: id }, w.deskName(name))));
+        // A choice of one is none.
+        if (items.length === 1) fill(deskField, about);
         describe();
       },
       (error) => {
-        about.textContent = sorry(error);
+        about.textContent = told(error);
       },
     );
     fill(
@@ -56,9 +64,10 @@ export function supportView(home) {
         { class: 'card' },
         form({
           fields: [
-            el('div', { class: 'field' }, field(w.desk, desk), about),
             field(w.subject, subject, w.subjectHint),
             field(w.text, text, w.textHint),
+            wishes.node,
+            deskField,
           ],
           submit: w.ask,
           async onsubmit() {
@@ -71,29 +80,27 @@ export function supportView(home) {
               desk_id: desk.value,
               subject: subject.value.trim(),
               text: text.value.trim() || undefined,
+              ...wishes.params(),
             });
           },
-          sorry,
+          sorry: told,
         }),
       ),
     );
   }
 
+  async function cancel() {
+    const yes = await ask({ question: w.cancelAsk, yes: w.cancelYes, no: w.cancelNo });
+    if (yes === null) return;
+    await requests.cancel().catch((error) => {
+      notice.textContent = told(error);
+    });
+  }
+
   function drawLine(request) {
     const { position, wait } = requests;
     const place = position === null ? '' : position === 1 ? w.next : w.before(position - 1);
-    const cancel = async () => {
-      const yes = await ask({ question: w.cancelAsk, yes: w.cancelYes, no: w.cancelNo });
-      if (yes === null) return;
-      await requests.cancel().then(
-        () => {
-          notice.textContent = w.cancelled;
-        },
-        (error) => {
-          notice.textContent = sorry(error);
-        },
-      );
-    };
+    const since = home.now() - request.created_at;
     // The status region stays, and its words change: that is what is read out.
     let line = now.querySelector('.line');
     if (line?.dataset.request !== request.id) {
@@ -102,80 +109,118 @@ export function supportView(home) {
         now,
         el(
           'div',
-          { class: 'card' },
-          el('h2', {}, request.subject),
+          { class: 'card waiting' },
+          el('p', { class: 'label' }, w.yourPlace),
           line,
-          el('p', { class: 'hint' }, w.held),
+          el(
+            'dl',
+            { class: 'facts' },
+            el('dt', {}, words.desk.aside.subject),
+            el('dd', {}, request.subject),
+          ),
+          el('p', { class: 'hint since' }),
+          el('p', { class: 'held' }, w.held),
           el('button', { class: 'link', onclick: cancel }, w.cancel),
         ),
       );
     }
-    fill(
-      line,
-      el('p', { class: 'place' }, place),
-      el('p', {}, wait ? w.wait(wait.low_ms, wait.high_ms) : w.waitUnknown),
-    );
+    now.querySelector('.since').textContent = since < 45_000 ? w.askedNow : w.waitingSince(since);
+    const texts =
+      request.state === 'awaiting_payment'
+        ? [w.payment]
+        : request.state === 'offered'
+          ? [place, w.offered]
+          : [place, wait ? w.wait(wait.low_ms, wait.high_ms) : w.waitUnknown];
+    // Only what changed is said again.
+    const key = texts.join('|');
+    if (line.dataset.said === key) return;
+    line.dataset.said = key;
+    fill(line, el('p', { class: 'place' }, texts[0]), texts[1] ? el('p', {}, texts[1]) : null);
   }
 
   function drawCoach(request) {
+    const { coach } = request;
+    const moving = request.state === 'transferring';
     fill(
       now,
       el(
         'div',
         { class: 'card' },
-        el('h2', {}, request.subject),
-        el(
-          'p',
-          { class: 'place', role: 'status' },
-          request.coach ? w.with(request.coach.name) : w.withSomeone,
-        ),
-        requests.graceUntil ? el('p', {}, w.coachAway(request.coach?.name)) : null,
+        el('p', { class: 'label' }, request.subject),
+        el('p', { class: 'place', role: 'status' }, coach ? w.with(coach.name) : w.withSomeone),
+        requests.graceUntil ? el('p', { role: 'status' }, w.coachAway(coach?.name)) : null,
+        moving ? el('p', { role: 'status' }, w.moving(request.offered_to?.name)) : null,
+        requests.warnedUntil
+          ? el('p', { class: 'notice', role: 'status' }, w.warned(timeOf(requests.warnedUntil)))
+          : null,
         el('a', { class: 'button primary', href: `#/talk/${request.conversation_id}` }, w.open),
       ),
     );
   }
 
   async function drawPast() {
-    const { items } = await client.call('support.history', { limit: 20 }, { retry: true });
+    const { items } = await client.call('support.history', { limit: PAST_SHOWN }, { retry: true });
     if (items.length === 0) return fill(past);
-    return fill(past, el('h2', {}, w.history), el('ul', { class: 'plain' }, items.map(pastRow)));
-  }
-
-  function pastRow(request) {
-    people.meet([request.member]);
-    const other = request.member.id === home.me.id ? request.coach : request.member;
-    const subject = request.coach
-      ? el('a', { href: `#/talk/${request.conversation_id}` }, request.subject)
-      : el('span', {}, request.subject);
-    const about = [
-      w.states[request.state] ?? request.state,
-      other ? w.with_(other.name) : null,
-      ago(request.ended_at ?? request.created_at),
-    ];
-    return el(
-      'li',
-      { class: 'card small' },
-      el('p', { class: 'subject' }, subject),
-      el('p', { class: 'hint' }, about.filter(Boolean).join(' · ')),
-      request.summary ? el('p', {}, request.summary) : null,
+    const row = (request) => historyRow(home, request, { onreopened: () => drawPast() });
+    return fill(
+      past,
+      el('h2', {}, w.history),
+      el('ul', { class: 'plain' }, items.map(row)),
+      el('p', {}, el('a', { href: '#/history' }, w.allHistory)),
     );
   }
 
   const ends = [
     requests.changed.listen(draw),
-    requests.news.listen(({ what, request }) => {
+    requests.news.listen(({ what, request, data }) => {
       if (request.member.id !== home.me.id) return;
-      if (what === 'requeued') notice.textContent = w.requeued;
-      if (what === 'closed' || what === 'cancelled') drawPast().catch(() => {});
+      if (what === 'requeued' && ['coach_gone', 'unanswered'].includes(data.cause)) {
+        notice.textContent = w.requeued[data.cause];
+      }
+      if (what in { cancelled: 1, expired: 1, abandoned: 1, reopened: 1 }) {
+        notice.textContent = w[what];
+      }
+      if (ENDS.includes(what)) drawPast().catch(() => {});
     }),
   ];
+  const timer = setInterval(draw, REFRESH_MS);
   draw();
   drawPast().catch(() => {});
   return {
     node: el('section', { class: 'page' }, el('h1', {}, w.title), notice, now, past),
     title: w.title,
     leave() {
+      clearInterval(timer);
       for (const end of ends) end();
     },
+  };
+}
+
+/** What the coach should know of, and who it may be. Coaches are read once somebody looks. */
+function wishesOf({ account }) {
+  const expertise = el('input', { maxlength: 80, autocomplete: 'off' });
+  const coach = el('select', {}, el('option', { value: '' }, w.anyCoach));
+  const coachField = field(w.coach, coach, w.coachHint);
+  coachField.hidden = true;
+  let isRead = false;
+  const read = async () => {
+    if (isRead) return;
+    isRead = true;
+    const { items } = await account.get('/v1/coaches');
+    coach.append(...items.map(({ id, name }) => el('option', { value: id }, name)));
+    coachField.hidden = items.length === 0;
+  };
+  return {
+    // Without the list, anybody may answer, as if nothing had been wished for.
+    node: el(
+      'details',
+      { ontoggle: () => read().catch(() => {}) },
+      el('summary', {}, w.wishes),
+      el('div', { class: 'stack' }, field(w.expertise, expertise, w.expertiseHint), coachField),
+    ),
+    params: () => ({
+      expertise: expertise.value.trim() || undefined,
+      preferred_coach_id: coach.value || undefined,
+    }),
   };
 }

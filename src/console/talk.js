@@ -2,7 +2,9 @@
 
 import { composer } from './composer.js';
 import { ask, el, fill } from './element.js';
+import { strangerNotice } from './stranger.js';
 import { messageNode, unsentNode } from './message.js';
+import { SupportSession } from './session.js';
 import { Thread } from './thread.js';
 import { dayOf, isSameDay } from './times.js';
 import { sorry, words } from './words.en.js';
@@ -39,7 +41,12 @@ class Talk {
   /** Nodes by key, with what they were made from: only what changed is made again. */
   #nodes = new Map();
   #head = el('header', { class: 'talk-head' });
-  #list = el('ol', { class: 'messages', role: 'log', 'aria-label': w.messages, tabindex: '0' });
+  #list = el('ol', { class: 'messages' });
+  #log = el(
+    'div',
+    { class: 'log', role: 'log', 'aria-label': w.messages, tabindex: '0' },
+    this.#list,
+  );
   #earlier = el(
     'button',
     { class: 'link earlier', hidden: true, onclick: () => this.#loadEarlier() },
@@ -48,31 +55,38 @@ class Talk {
   #typingLine = el('p', { class: 'typing', 'aria-live': 'polite' });
   #problem = el('p', { class: 'problem', role: 'alert' });
   #foot = el('div', { class: 'talk-foot' });
+  #beside = el('div', { class: 'talk-body' });
+  /** Only where a coach and a member talk. */
+  #session = null;
   #composer;
 
   constructor(home, id) {
     this.#home = home;
     this.#id = id;
     this.#topic = `conversation:${id}`;
-    const { client, conversations, people, requests } = home;
+    const { client, conversations, people } = home;
     this.#composer = composer({
       send: (text, replyTo) => this.#send(text, replyTo),
       save: (seq, text) => this.#do('conversation.edit', { seq, text }),
       typing: () => client.call('conversation.typing', { conversation_id: id }).catch(() => {}),
     });
-    this.node = el(
-      'section',
-      { class: 'talk' },
-      this.#head,
-      el('div', { class: 'scroll' }, this.#earlier, this.#list),
-      this.#typingLine,
-      this.#problem,
-      this.#foot,
+    fill(
+      this.#beside,
+      el(
+        'div',
+        { class: 'talk-main' },
+        el('div', { class: 'scroll' }, this.#earlier, this.#log),
+        this.#typingLine,
+        this.#problem,
+        this.#foot,
+      ),
     );
+    this.node = el('section', { class: 'talk' }, this.#head, this.#beside);
     conversations.reading(id);
     const onVisible = () => this.#markRead();
+    this.#keepEnd();
     document.addEventListener('visibilitychange', onVisible);
-    this.#ends = [
+    this.#ends.push(
       () => document.removeEventListener('visibilitychange', onVisible),
       client.on('event', (event) => this.#happened(event)),
       client.on('outbox', () => this.#draw()),
@@ -84,8 +98,7 @@ class Talk {
       client.on('receipt', ({ topic, data }) => topic === this.#topic && this.#receipt(data)),
       conversations.changed.listen(() => this.#drawAround()),
       people.changed.listen(() => this.#draw()),
-      requests.changed.listen(() => this.#drawAround()),
-    ];
+    );
     this.#draw();
     this.#load();
   }
@@ -98,7 +111,7 @@ class Talk {
   get focus() {
     return matchMedia('(pointer: fine)').matches && !this.#conversation?.closed
       ? this.#composer.input
-      : this.#list;
+      : this.#log;
   }
 
   get #conversation() {
@@ -107,6 +120,7 @@ class Talk {
 
   leave() {
     this.#home.conversations.reading(null);
+    this.#session?.leave();
     clearTimeout(this.#typing);
     for (const end of this.#ends) end();
   }
@@ -132,7 +146,7 @@ class Talk {
 
   async #loadEarlier() {
     const params = { topic: this.#topic, before: this.#thread.oldest, limit: PAGE };
-    const scroll = this.#list.parentElement;
+    const scroll = this.#log.parentElement;
     const fromEnd = scroll.scrollHeight - scroll.scrollTop;
     try {
       const page = await this.#home.client.call('topic.read', params, { retry: true });
@@ -175,19 +189,18 @@ class Talk {
     if (yes !== null) await this.#do('conversation.delete', { seq });
   }
 
-  async #end(requestId) {
-    const isCoach = this.#home.requests.request?.id !== requestId;
-    const s = words.support;
-    const question = { question: s.endAsk, yes: s.endYes, no: s.endNo };
-    const summary = await ask(isCoach ? { ...question, note: s.summary } : question);
-    if (summary === null) return;
-    this.#problem.textContent = '';
-    try {
-      const params = { request_id: requestId, ...(summary ? { summary } : {}) };
-      await this.#home.client.call('support.close', params);
-    } catch (error) {
-      this.#problem.textContent = sorry(error);
-    }
+  /** What grows around the messages does not cover the last one. */
+  #keepEnd() {
+    const scroll = this.#log.parentElement;
+    let atEnd = true;
+    scroll.addEventListener('scroll', () => {
+      atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END_PX;
+    });
+    const observer = new ResizeObserver(() => {
+      if (atEnd) scroll.scrollTop = scroll.scrollHeight;
+    });
+    observer.observe(scroll);
+    this.#ends.push(() => observer.disconnect());
   }
 
   #markRead() {
@@ -210,7 +223,7 @@ class Talk {
 
   #draw({ toEnd = false } = {}) {
     this.#drawAround();
-    const scroll = this.#list.parentElement;
+    const scroll = this.#log.parentElement;
     const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END_PX;
     const items = this.#items();
     const keep = new Map();
@@ -232,13 +245,20 @@ class Talk {
     const items = [];
     const entries = this.#thread.list();
     const marks = this.#marks(entries);
+    // Between two people it is clear who wrote; among more it is said.
+    const writers = new Set(entries.map(({ sender }) => sender).filter(Boolean));
+    writers.delete(this.#home.me.id);
     let last = null;
     for (const entry of entries) {
       if (!last || !isSameDay(last.at, entry.at)) {
         const day = dayOf(entry.at);
         items.push({ key: `day ${day}`, from: day, make: () => el('li', { class: 'day' }, day) });
       }
-      items.push(entry.note ? this.#note(entry) : this.#message(entry, marks[entry.seq] ?? null));
+      items.push(
+        entry.note
+          ? this.#note(entry)
+          : this.#message(entry, marks[entry.seq] ?? null, writers.size > 1),
+      );
       last = entry;
     }
     const { client, me } = this.#home;
@@ -273,10 +293,10 @@ class Talk {
     return { key: `note ${seq}`, from: text, make: () => el('li', { class: 'day' }, text) };
   }
 
-  #message(message, mark) {
+  #message(message, mark, isNamed) {
     const { me, people } = this.#home;
     const names = (id) => (id === me.id ? words.talks.you : people.name(id));
-    const open = !this.#conversation?.closed;
+    const open = !this.#conversation?.closed && !this.#conversation?.left;
     const quoted = message.replyTo && this.#thread.get(message.replyTo);
     const quote = message.replyTo && {
       name: quoted ? names(quoted.sender) : w.someone,
@@ -293,48 +313,71 @@ class Talk {
     const reacting = Object.values(message.reactions).flat().map(names);
     return {
       key: `message ${message.clientId}`,
-      from: [message, mark, quote, open, author, reacting],
-      make: () => messageNode(message, { author, quote, names, me: me.id, mark, act }),
+      from: [message, mark, quote, open, author, isNamed, reacting],
+      make: () => messageNode(message, { author, isNamed, quote, names, me: me.id, mark, act }),
     };
   }
 
   /** The head with who is there, and the foot with where one writes, or why not. */
   #drawAround() {
     const conversation = this.#conversation;
-    const { conversations, people, client, requests } = this.#home;
+    const { conversations, people } = this.#home;
     if (!conversation) return;
+    if (conversation.kind === 'support' && !this.#session) this.#open();
+    this.#session?.draw();
     const others = conversations.others(conversation);
-    const isSupport = conversation.kind === 'support';
-    const end = () => this.#end(conversation.subject_id);
-    fill(
-      this.#head,
-      el(
-        'div',
-        {},
-        el('h1', {}, this.title),
-        el(
-          'p',
-          { class: 'presence' },
-          isSupport ? el('span', { class: 'tag' }, words.talks.support) : null,
-          others.map(({ id }) => people.presence(id)).join(', '),
-        ),
-      ),
-      isSupport && !conversation.closed
-        ? el('button', { onclick: end, disabled: client.state !== 'open' }, words.support.end)
-        : null,
+    const isOne = others.length === 1 && conversation.kind !== 'support';
+    const name = isOne ? el('a', { href: `#/person/${others[0].id}` }, this.title) : this.title;
+    const title = el('h1', {}, name);
+    const state = el(
+      'p',
+      { class: 'presence' },
+      this.#session ? el('span', { class: 'tag' }, words.talks.support) : null,
+      others.map(({ id }) => people.presence(id)).join(', '),
     );
-    const away = requests.graceUntil && requests.request?.id === conversation.subject_id;
-    const notice = away
-      ? el('p', { class: 'notice', role: 'status' }, words.support.coachAway(this.title))
-      : null;
-    const state = `${conversation.closed} ${Boolean(away)}`;
-    // Only when it changes: what stands in the composer stays there, with its focus.
+    // The buttons stay where they are, with the focus that may be on one.
+    if (this.#head.children.length === 0) {
+      fill(this.#head, el('div', {}), this.#session?.actions);
+    }
+    fill(this.#head.firstElementChild, title, state);
+    this.#drawFoot(conversation);
+  }
+
+  #open() {
+    this.#session = new SupportSession(this.#home, () => this.#conversation, {
+      say: (text) => this.#send(text),
+      sorry: (text) => {
+        this.#problem.textContent = text;
+      },
+    });
+    this.#log.after(this.#session.after);
+    this.#beside.append(this.#session.beside);
+  }
+
+  get #hasWritten() {
+    const { client, me } = this.#home;
+    const mine = this.#thread.list().some(({ sender }) => sender === me.id);
+    return mine || client.unsent(this.#id).length > 0;
+  }
+
+  /** Only when it changes: what stands in the composer stays there, with its focus. */
+  #drawFoot(conversation) {
+    const { closed, left, paused } = conversation;
+    const stranger = strangerNotice(this.#home, conversation, {
+      hasWritten: this.#hasWritten,
+      sorry: (text) => {
+        this.#problem.textContent = text;
+      },
+    });
+    const state = [closed, left, paused, stranger?.key].join(' ');
     if (this.#foot.dataset.state === state) return;
     this.#foot.dataset.state = state;
+    const over = left ? w.leftByMe : closed ? w.closed : paused ? words.inbox.paused : null;
     fill(
       this.#foot,
-      notice,
-      conversation.closed ? el('p', { class: 'notice' }, w.closed) : this.#composer.node,
+      this.#session?.notices,
+      stranger?.node,
+      over ? el('p', { class: 'notice' }, over) : stranger?.isMute ? null : this.#composer.node,
     );
   }
 }

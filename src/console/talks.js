@@ -11,12 +11,19 @@ const REFRESH_MS = 60_000;
 export function talkList(home) {
   const { client, conversations, me, people } = home;
   const list = el('ul', { class: 'talks' });
+  const first = el('div', {});
   let current = '';
 
   function draw() {
     const all = conversations.list();
     const focused = document.activeElement?.closest('.talks a')?.getAttribute('href');
     fill(list, ...all.map(row));
+    const waiting = conversations.requests().length;
+    const { inbox } = words;
+    fill(
+      first,
+      waiting > 0 ? el('a', { class: 'first-link', href: '#/inbox' }, inbox.link(waiting)) : null,
+    );
     if (all.length === 0) fill(list, el('li', { class: 'none' }, w.none));
     if (focused) list.querySelector(`a[href="${focused}"]`)?.focus({ preventScroll: true });
   }
@@ -85,6 +92,16 @@ export function talkList(home) {
         return w.opened;
       case 'conversation.closed':
         return w.closed;
+      case 'conversation.reopened':
+      case 'conversation.accepted':
+      case 'conversation.resumed':
+        return w.opened;
+      case 'conversation.paused':
+        return words.inbox.paused;
+      case 'member.joined':
+        return w.joined;
+      case 'member.left':
+        return w.left;
       default:
         return w.changed;
     }
@@ -121,6 +138,7 @@ export function talkList(home) {
       'section',
       { class: 'conversations' },
       el('h2', {}, w.title),
+      first,
       list,
       el('details', { class: 'find' }, el('summary', {}, w.find), find),
     ),

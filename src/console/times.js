@@ -36,3 +36,14 @@ export function ago(at, now = Date.now()) {
   if (passed < 60) return words.times.minutes(passed);
   return isSameDay(at, now) ? timeOf(at) : date.format(at);
 }
+
+const dateAndTime = new Intl.DateTimeFormat(words.locale, {
+  weekday: 'short',
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+  hourCycle: 'h23',
+});
+
+export const dayAndTime = (at) => dateAndTime.format(at);

@@ -1,11 +1,13 @@
 /** Logging in, and making an account. */
 
+import { forgotCard, resetCard } from './doors.js';
 import { el, field, fill, form } from './element.js';
 import { sorry, words } from './words.en.js';
 
 const w = words.welcome;
 
-export function welcomeView(account, { notice, onwelcome }) {
+/** `reset`: the secret of a mail, with which one chooses a new password. */
+export function welcomeView(account, { notice, onwelcome, reset }) {
   const card = el('div', { class: 'card' });
   const note = el('p', { class: 'notice', role: 'status' }, notice ?? '');
 
@@ -46,6 +48,7 @@ export function welcomeView(account, { notice, onwelcome }) {
         },
       }),
       other(w.toRegister, register),
+      other(words.doors.forgot, forgot),
     ];
   }
 
@@ -96,7 +99,24 @@ export function welcomeView(account, { notice, onwelcome }) {
     ];
   }
 
-  queueMicrotask(() => show(login));
+  const say = (text) => {
+    note.textContent = text;
+    show(login);
+  };
+
+  function forgot() {
+    return [...forgotCard(say), other(words.doors.back, login)];
+  }
+
+  function choosePassword() {
+    const back = () => location.reload();
+    return [
+      ...resetCard(account, reset, say),
+      el('button', { type: 'button', class: 'link', onclick: back }, words.doors.back),
+    ];
+  }
+
+  queueMicrotask(() => show(reset ? choosePassword : login));
   return el(
     'main',
     { class: 'welcome' },

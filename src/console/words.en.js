@@ -3,9 +3,12 @@
  * urging: what happened, what it means for you, what you can do.
  */
 
-const count = (n, one, many) => (n === 1 ? one : many.replace('#', n));
-
-const minutes = (ms) => Math.max(1, Math.round(ms / 60_000));
+import { count } from './counts.js';
+import { account, doors } from './words.account.en.js';
+import { exchange } from './words.exchange.en.js';
+import { notices, telling } from './words.notices.en.js';
+import { inbox, people, person, privacy } from './words.people.en.js';
+import { desk, history, support } from './words.support.en.js';
 
 export const words = {
   locale: 'en',
@@ -37,6 +40,10 @@ export const words = {
     supportWaiting: 'Your place in line',
     supportActive: 'Your coach',
     groups: 'Groups',
+    exchange: 'Practise together',
+    people: 'People',
+    verify: 'Please confirm your e-mail address',
+    account: (name) => `${name}, your account`,
     desk: 'Support desk',
     logout: 'Log out',
     back: 'Back',
@@ -66,6 +73,8 @@ export const words = {
     edited: 'A message was edited',
     opened: 'The conversation is open',
     closed: 'The conversation has ended',
+    joined: 'Somebody joined',
+    left: 'Somebody left',
     changed: 'Something changed',
   },
 
@@ -115,83 +124,29 @@ export const words = {
     keep: 'Keep it',
     typing: (name) => `${name} is writing…`,
     closed: 'This conversation has ended. You can still read it here.',
+    leftByMe:
+      'You are not part of this conversation any more. What was said until then you can read here.',
     gone: 'This conversation is not here, or not yours to see.',
     someone: 'Someone',
     joined: (name) => `${name} joined`,
     left: (name) => `${name} left`,
   },
 
-  support: {
-    title: 'Ask for support',
-    lead: 'Tell us a little. A coach will read it and answer you here, one to one.',
-    desk: 'Which desk?',
-    deskName: (name) => (name === 'general' ? 'Anything at all' : name),
-    subject: 'What is it about?',
-    subjectHint: 'A few words are enough.',
-    text: 'First words for the coach (if you like)',
-    textHint: 'They will be there when the coach opens the conversation.',
-    ask: 'Ask for support',
-    quiet: 'Nobody is waiting just now.',
-    waiting: (n) => count(n, 'One person is waiting.', '# people are waiting.'),
-    shut: 'This desk is resting now. You can still ask at another one.',
-    next: 'You are next.',
-    before: (n) => count(n, 'One person is before you.', '# people are before you.'),
-    wait: (low, high) =>
-      minutes(low) === minutes(high)
-        ? `It usually takes about ${count(minutes(low), 'a minute', '# minutes')}.`
-        : `It usually takes between ${minutes(low)} and ${count(minutes(high), 'a minute', '# minutes')}.`,
-    waitUnknown: 'How long it takes is not known yet.',
-    held: 'You can close this page. Your place in line is kept for you.',
-    cancel: 'I don’t need it any more',
-    cancelAsk: 'Give up your place in line? You can ask again at any time.',
-    cancelYes: 'Yes, give it up',
-    cancelNo: 'Keep my place',
-    cancelled: 'Your request is taken back. You can ask again at any time.',
-    with: (name) => `${name} is here for you.`,
-    withSomeone: 'A coach is here for you.',
-    open: 'Open the conversation',
-    coachAway: (name) =>
-      `${name} lost the connection. If it does not come back within a minute, another coach takes over; you will be first in line.`,
-    requeued: 'Your coach’s connection did not come back. You are at the front of the line again.',
-    end: 'End this conversation',
-    endAsk: 'End this support conversation? Both of you can read it later.',
-    endYes: 'End it',
-    endNo: 'Not yet',
-    summary: 'Closing words (if you like)',
-    history: 'Earlier conversations',
-    states: {
-      awaiting_payment: 'waiting for the payment',
-      queued: 'waiting',
-      offered: 'waiting',
-      active: 'with a coach',
-      transferring: 'moving to another coach',
-      closed: 'ended',
-      cancelled: 'taken back',
-      expired: 'ended without an answer',
-      abandoned: 'ended',
-    },
-    with_: (name) => `with ${name}`,
-  },
+  support,
+  history,
+  desk,
 
-  desk: {
-    title: 'Support desk',
-    choose: 'Desk',
-    waiting: 'Waiting',
-    nobody: 'Nobody is waiting. A good moment for tea.',
-    active: 'Being answered',
-    noneActive: 'No conversations at the moment.',
-    coaches: 'Coaches',
-    load: (load, capacity) => `${load} of ${capacity} places`,
-    claim: 'Answer',
-    claimOf: (name) => `Answer ${name}`,
-    open: 'Open',
-    more: (n) => count(n, 'One more person is waiting.', '# more people are waiting.'),
-    waited: (ms) => `waiting for ${count(minutes(ms), 'a minute', '# minutes')}`,
-    with: (name) => `with ${name}`,
-    taken: 'Another coach was a moment earlier. That person is being looked after.',
-    away: 'connection lost; back in line in a moment',
-    notYours: 'The desk is for coaches. You can ask for support instead.',
-  },
+  people,
+  person,
+  inbox,
+  privacy,
+
+  notices,
+  telling,
+  account,
+  doors,
+
+  exchange,
 
   groups: {
     title: 'Groups',
@@ -209,6 +164,7 @@ export const words = {
     create: 'Make a group',
     name: 'Name',
     description: 'What is it about? (if you like)',
+    isTraining: 'A training group: its members practise with one another',
     make: 'Make it',
     posts: 'Posts',
     none: 'Nothing is written here yet.',
@@ -257,3 +213,12 @@ export const words = {
 export const sorry = (error) =>
   words.errors.codes[error?.code] ??
   (error instanceof TypeError ? words.errors.offline : words.errors.unknown);
+
+/** Of these codes the server's own words say more, and they are written for people. */
+const TOLD = ['conflict', 'forbidden', 'full', 'invalid', 'payment_required'];
+
+/** The same, with the server's words where those say what the matter is. */
+export const told = (error) =>
+  TOLD.includes(error?.code) && error.message && error.message !== error.code
+    ? error.message
+    : sorry(error);

@@ -1,0 +1,131 @@
+/** The words about people: finding them, who they are to one, and who sees what of one. */
+
+import { count } from './counts.js';
+
+export const people = {
+  title: 'People',
+  lead: 'Whom you know here, and whom you may like to know.',
+  search: 'Find somebody',
+  searchHint: 'By the beginning of a name or a username. Two letters are enough.',
+  results: 'Found',
+  found: (n) => count(n, 'One person found.', '# people found.'),
+  noneFound: 'Nobody here goes by that name, or they prefer not to be found.',
+  asking: 'Asking you',
+  asksFriend: 'would like to be friends',
+  asksFollow: 'would like to follow you',
+  lists: {
+    friends: 'Friends',
+    following: 'You follow',
+    followers: 'Follow you',
+    outgoing: 'You asked',
+  },
+  none: {
+    friends: 'No friends yet. It can take its time.',
+    following: 'You follow nobody yet.',
+    followers: 'Nobody follows you yet.',
+  },
+  quiet: 'Blocked and muted',
+  blocked: 'Blocked',
+  muted: 'Muted',
+  noneQuiet: 'Nobody.',
+  privacy: 'Who sees what of you',
+  more: 'Show more',
+  accept: 'Accept',
+  acceptOf: (name) => `Accept ${name}`,
+  decline: 'No, thank you',
+  declineOf: (name) => `No, thank you: ${name}`,
+};
+
+export const person = {
+  you: 'This is how others see you.',
+  gone: 'This person is not here, or prefers not to be seen.',
+  closed: (name) => `${name} shows more to friends and people they know.`,
+  edit: 'Change your profile',
+  interests: 'Likes to talk about',
+  expertise: 'Knows well',
+  roles: {
+    member: 'member',
+    trainee: 'trainee',
+    coach: 'coach',
+    moderator: 'moderator',
+    admin: 'admin',
+  },
+  write: 'Write',
+  propose: 'Propose a session',
+  actions: 'What you can do',
+  friend: {
+    none: 'Ask to be friends',
+    incoming: 'Accept as a friend',
+    outgoing: 'Take your request back',
+    friends: 'Friends no more',
+  },
+  is: {
+    incoming: (name) => `${name} would like to be friends.`,
+    outgoing: (name) => `You asked ${name} to be friends.`,
+    friends: 'You are friends.',
+    following: 'You follow them.',
+    requested: 'You asked to follow them.',
+    follower: (name) => `${name} follows you.`,
+    wants: (name) => `${name} would like to follow you.`,
+    blocked:
+      'Blocked. Neither of you sees or reaches the other. They are not told, and you can change it at any time.',
+    muted: 'Muted: you are not told of what they do.',
+  },
+  declineFriend: 'No, thank you',
+  follow: 'Follow',
+  unfollow: 'Follow no more',
+  cancelFollow: 'Wish to follow no more',
+  letFollow: 'Let them follow you',
+  rejectFollow: 'Don’t let them follow you',
+  mute: 'Mute',
+  unmute: 'Mute no more',
+  block: 'Block',
+  unblock: 'Block no more',
+  blockAsk: (name) =>
+    `Block ${name}? Neither of you will see or reach the other. They are not told, and you can change it at any time.`,
+  blockYes: 'Block',
+  keep: 'Leave it',
+  removeAsk: (name) => `Be friends with ${name} no more? They are not told.`,
+  removeYes: 'Friends no more',
+};
+
+export const inbox = {
+  title: 'First messages',
+  link: (n) => count(n, 'Somebody new wrote to you', '# new people wrote to you'),
+  lead: 'From people you don’t know yet. They see nothing of you, also not whether you read it, until you accept.',
+  none: 'Nobody you don’t know has written.',
+  accept: 'Talk with them',
+  acceptOf: (name) => `Talk with ${name}`,
+  refuse: 'No, thank you',
+  refuseOf: (name) => `No, thank you: ${name}`,
+  refused: (name) => `All right. ${name} is not told.`,
+  read: 'Read it',
+  asked: (name) =>
+    `${name} wrote to you for the first time. Answering is accepting; until then they see nothing of you.`,
+  waiting: (name) =>
+    `This is the first time you write to ${name}. One message, and then it is theirs to answer, in their own time.`,
+  sent: (name) => `Your first message is with ${name}. You can write more once they answer.`,
+  said: 'You said no to this. You can still change your mind.',
+  paused: 'Nobody can write here just now.',
+};
+
+export const privacy = {
+  title: 'Who sees what of you',
+  lead: 'Each choice holds at once, everywhere.',
+  profile: 'Your profile',
+  profileHint: 'Your name, what you say of yourself, your interests.',
+  messages: 'Who may write to you',
+  messagesHint: 'The first message of somebody you don’t know waits for your yes in any case.',
+  presence: 'Whether you are here',
+  lastSeen: 'When you were last here',
+  lastSeenHint: 'At most those who see whether you are here.',
+  receipts: 'Show how far you have read',
+  receiptsHint: 'Without it, you don’t see it of others either.',
+  audience: {
+    everyone: 'Everyone',
+    members: 'Members',
+    connections: 'Friends and people you know here',
+    nobody: 'Nobody',
+  },
+  kept: 'Kept.',
+};
