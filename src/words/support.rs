@@ -16,16 +16,13 @@ pub const OWN_REQUEST: &str = "Somebody else has to answer your own request.";
 /// Ended.
 pub const OVER: &str = "This request is over.";
 /// Too late to take it back.
-pub const ANSWERED: &str =
-    "Somebody is already answering. You can end the conversation instead.";
+pub const ANSWERED: &str = "Somebody is already answering. You can end the conversation instead.";
 /// Too early to end it.
-pub const NOT_ANSWERED: &str =
-    "Nobody is answering yet. You can take the request back instead.";
+pub const NOT_ANSWERED: &str = "Nobody is answering yet. You can take the request back instead.";
 /// Somebody else's.
 pub const NOT_YOURS: &str = "Only the one who answers and the one who asked can do this.";
 /// As many as can be.
-pub const DESK_FULL: &str =
-    "This desk is as full as it can be. Please try again a little later.";
+pub const DESK_FULL: &str = "This desk is as full as it can be. Please try again a little later.";
 /// Takes nobody now.
 pub const DESK_CLOSED: &str = "This desk is closed just now.";
 /// An offer that is over, or somebody else's.

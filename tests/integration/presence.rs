@@ -139,15 +139,6 @@ impl Registry for Slow {
     }
 }
 
-/// May see everybody.
-struct Everybody;
-
-impl Sight for Everybody {
-    fn sees(&self, _: UserId, _: UserId) -> BoxFuture<'_, sanctuary::error::Result<Sees>> {
-        Box::pin(ready(Ok(Sees { presence: true, last_seen: true })))
-    }
-}
-
 /// Somebody comes while a round looks: who asks meanwhile sees them, and the round, which does
 /// not know it yet, takes nothing back.
 #[tokio::test]
