@@ -188,7 +188,7 @@ impl TestServer {
     fn settings(folder: &Path) -> Settings {
         let mut settings = Settings::defaults().unwrap();
         settings.limits = false;
-        settings.data = folder.to_owned();
+        folder.clone_into(&mut settings.data);
         settings.listen = "127.0.0.1:0".parse().unwrap();
         settings.drain_window_ms = 0;
         settings
