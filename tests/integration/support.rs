@@ -196,7 +196,8 @@ async fn a_hand_over_is_warm_and_the_new_coach_sees_all_of_it() {
             assert_eq!(error.code, ErrorCode::Conflict, "kim is not here");
             return Some(());
         }
-        office.server.by(&kim, Decline { request_id }).await.unwrap();
+        // Or the desk took it back by itself.
+        let _ = office.server.by(&kim, Decline { request_id }).await;
         None
     })
     .await;
