@@ -35,6 +35,7 @@ pub(super) struct Ground<'a> {
 
 impl Ground<'_> {
     /// All features, and who people are.
+    #[expect(clippy::too_many_lines, reason = "a list: each part with those that it may call")]
     pub(super) async fn features(self) -> Result<(Features, Arc<Authenticator>), StartError> {
         let Ground { engine, store, bus, hub, registry, counter, settings, clock } = self;
         let (log, timers) = (&engine.log, &engine.timers);

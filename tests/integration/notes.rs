@@ -8,6 +8,7 @@ use protocol::limits::{NOTE_CHARS_MAX, NOTES_PER_MEMBER_MAX};
 use protocol::support::{Ask, Claim, Close, GetNotes, Note, Notes, Request, WriteNote};
 use protocol::{ErrorCode, RequestId, UserId};
 use sanctuary::clock::Clock;
+use std::fmt::Write as _;
 use uuid::Uuid;
 
 const WORDS: &str = "her father came back in spring";
@@ -147,7 +148,10 @@ async fn lies_open(site: &Site, words: &str) -> bool {
     let Some(cassandra) = site.cassandra() else {
         return found_in(site.folder(), words.as_bytes());
     };
-    let hex = words.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = words.bytes().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").unwrap();
+        hex
+    });
     for table in crate::cassandra::Cassandra::tables() {
         let rows = cassandra.dump(table).await;
         if rows.iter().any(|row| row.contains(words) || row.contains(&hex)) {

@@ -45,6 +45,28 @@ const LAST_WORD_EVENTS: u32 = 100;
 /// Bytes that it reads at a time.
 const COUNT_PAGE_BYTES: usize = 1024 * 1024;
 
+/// What conversations are made of.
+pub struct Parts {
+    /// Inboxes and marks.
+    pub store: Arc<Store>,
+    /// What was said.
+    pub log: Arc<dyn Log>,
+    /// Live signals.
+    pub bus: Arc<dyn Bus>,
+    /// Deadlines of those who are away.
+    pub timers: Arc<dyn Timers>,
+    /// Names.
+    pub accounts: Arc<Accounts>,
+    /// Who may write to whom.
+    pub people: Arc<People>,
+    /// The first message of a stranger waits as a request.
+    pub strangers_ask: bool,
+    /// Tells those who are away.
+    pub notifications: Arc<Notifications>,
+    /// The time.
+    pub clock: Clock,
+}
+
 /// See the module.
 pub struct Conversations {
     store: Arc<Store>,
