@@ -59,7 +59,6 @@ async fn group_of(server: &TestServer, owner: &Person, member: &Person) -> Group
         description: None,
         kind: None,
         joining: None,
-        kind: None,
     };
     let group_id = server.by(owner, create).await.unwrap().group.id;
     server.by(member, Join { group_id }).await.unwrap();

@@ -182,6 +182,7 @@ async fn a_life(server: &TestServer, anna: &Person, ben: &Person) -> (Topic, pro
         server.by(who, words).await.unwrap();
     }
     let create = Create {
+        kind: None,
         client_id: client_id(),
         name: "Walks".to_owned(),
         description: None,
@@ -279,6 +280,7 @@ async fn who_is_not_verified_looks_and_asks_but_reaches_nobody_else() {
     let open = server.by(&anna, Open { user_id: ben.id }).await.map(|_| Value::Null);
     assert_eq!(code(open), ErrorCode::Forbidden);
     let create = || Create {
+        kind: None,
         client_id: client_id(),
         name: "Walks".to_owned(),
         description: None,

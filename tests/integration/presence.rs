@@ -112,7 +112,6 @@ impl Registry for Slow {
         Box::pin(ready(()))
     }
     fn declare(&self, _: UserId, _: Declared) {}
-    fn turned(&self, _: UserId) {}
     fn look<'a>(&'a self, users: &'a [UserId]) -> BoxFuture<'a, Vec<Known>> {
         let (sessions, held) = self.words.lock().unwrap().pop_front().unwrap();
         Box::pin(async move {

@@ -220,7 +220,7 @@ impl TestServer {
     fn settings(folder: &Path) -> Settings {
         let mut settings = Settings::defaults().unwrap();
         settings.limits = false;
-        settings.data = folder.to_owned();
+        folder.clone_into(&mut settings.data);
         settings.listen = "127.0.0.1:0".parse().unwrap();
         settings.drain_window_ms = 0;
         settings
@@ -230,7 +230,7 @@ impl TestServer {
         let (accounts, vault) = (Arc::clone(core.accounts()), Arc::clone(core.vault()));
         let support = Arc::clone(core.support());
         let metrics = Metrics::detached();
-        let app = App::listen(core, &settings, metrics, EdgeConfig::default()).await.unwrap();
+        let app = App::listen(core, settings, metrics, EdgeConfig::default()).await.unwrap();
         let address = app.address();
         Self { app, clock, faults, address, accounts, vault, support }
     }

@@ -70,7 +70,7 @@ impl Exchange {
         if !self.groups.trains_in(caller.user_id, group).await? {
             return Err(not_found("training group"));
         }
-        Ok(())
+        self.accounts.may_reach_out(caller.user_id).await
     }
 
     /// Whether the caller may arrange something with somebody now: both trainees, in this

@@ -177,6 +177,7 @@ impl People {
 
     /// Whether one may ask somebody for something: not of people who don't want to be known.
     async fn approachable(&self, me: UserId, them: UserId) -> Result<()> {
+        self.accounts.may_reach_out(me).await?;
         self.exists(them).await?;
         let hides = self.facts(them).await?.privacy.profile == Audience::Nobody;
         if hides && self.refusal(me, Act::Profile, them).await? == Some(Refusal::NoSuchPerson) {

@@ -90,7 +90,8 @@ mod tests {
 
     #[test]
     fn the_oldest_and_what_is_over_make_room() {
-        let mut all: Vec<Held> = (1..=3).map(|n| held(n, Purpose::Verify, n as i64)).collect();
+        let mut all: Vec<Held> =
+            (1..=3).map(|n| held(n, Purpose::Verify, i64::try_from(n).unwrap())).collect();
         all.push(held(9, Purpose::Reset, 1));
         assert_eq!(make_room(&all, Purpose::Verify, 5), [Uuid::from_u128(1)]);
         assert_eq!(make_room(&all[1..], Purpose::Verify, 5), [] as [Uuid; 0]);
