@@ -3,7 +3,7 @@
 
 use super::model::{Push, Shelf};
 use super::services::{Letter, Outcome};
-use super::{Notifications, rows};
+use super::{COMMIT_WITHIN_MS, Notifications, rows};
 use crate::auth::{AccountFacts as _, Standing};
 use crate::error::{Result, busy};
 use crate::timers::Timer;
@@ -97,7 +97,12 @@ impl Notifications {
         }
         let shelf = rows::shelf(&self.store.load(rows::partition(user_id)).await?)?;
         let now = self.clock.now();
-        let Some(letter) = letter(&shelf, &parcel) else { return Ok(()) };
+        let Some(letter) = letter(&shelf, &parcel) else {
+            // It was set before its commit, which may still be on its way.
+            let is_early = now < parcel.pushed_at.saturating_add(COMMIT_WITHIN_MS)
+                && shelf.may_stand(parcel.push, parcel.pushed_at);
+            return if is_early { Err(busy()) } else { Ok(()) };
+        };
         let choices = rows::choices(&self.store, user_id).await?;
         if let Some(until) = choices.quiet_until(now) {
             // It began while the service was away.

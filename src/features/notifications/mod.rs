@@ -43,7 +43,7 @@ use crate::timers::{Timer, Timers};
 use model::{Notice, Shelf};
 use protocol::notifications::{Created, Kind, Read};
 use protocol::people::Person;
-use protocol::{ConversationId, NotificationId, Push, Seq, Topic, UserId};
+use protocol::{ConversationId, Millis, NotificationId, Push, Seq, Topic, UserId};
 use services::{Services, Vapid};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -52,6 +52,9 @@ use tokio::sync::{Mutex, MutexGuard, Semaphore};
 
 /// Decisions of one node about what people are told, at the same time.
 const TURNS: usize = 64;
+
+/// A commit that was begun is there after this, or never will be.
+const COMMIT_WITHIN_MS: Millis = 5_000;
 
 /// See the module.
 pub struct Notifications {
@@ -320,11 +323,19 @@ impl Notifications {
         if change.is_empty() {
             return Ok(());
         }
-        timers.extend(push_at.map(|at| push::timer(user, at)));
+        // A timer that is due at once could fire before the commit and find nothing: it is set
+        // after that, and the one before it is for a crash in between.
+        let soon = self.clock.now().saturating_add(COMMIT_WITHIN_MS);
+        timers.extend(push_at.map(|at| push::timer(user, at.max(soon))));
         if !timers.is_empty() {
             self.timers.set(timers).await.map_err(CommitError::Failed)?;
         }
         let following = self.store.commit(snapshot, change).await?;
+        if let Some(at) = push_at.filter(|at| *at < soon)
+            && let Err(error) = self.timers.set(vec![push::timer(user, at)]).await
+        {
+            tracing::warn!(%error, "a push goes out a little later");
+        }
         following.done().await;
         Ok(())
     }

@@ -393,6 +393,17 @@ impl Shelf {
         }
     }
 
+    /// Whether it may come to stand: nothing newer was decided, and it was not read.
+    pub(crate) fn may_stand(&self, push: Push, pushed_at: Millis) -> bool {
+        let at = Some(pushed_at);
+        match push {
+            Push::One(id) => {
+                self.get(id).is_some_and(|notice| notice.is_unread() && notice.pushed_at < at)
+            }
+            Push::Several => self.cursor.summed_at < at && self.unread() > 0,
+        }
+    }
+
     /// Takes what goes into a digest: not read for a while, and not mailed before.
     pub(crate) fn mail(&mut self, choices: &Choices, now: Millis) -> Vec<Notice> {
         let mut mailed = Vec::new();
