@@ -145,10 +145,10 @@ impl Relations {
         after: Option<UserId>,
         limit: u32,
     ) -> Result<Vec<UserId>> {
-        if !rows::CIRCLES.contains(&list) {
-            rows::behind_bar(&self.store, user, list, after, limit).await
-        } else {
+        if rows::CIRCLES.contains(&list) {
             rows::circle(&self.store, user, list, after, limit).await
+        } else {
+            rows::behind_bar(&self.store, user, list, after, limit).await
         }
     }
 }
