@@ -3,7 +3,7 @@
 
 use crate::engines::START;
 use crate::push_service::{Browser, PushService};
-use crate::server::{Person, TestServer, client_id, eventually};
+use crate::server::{Person, Site, TestServer, client_id, eventually};
 use protocol::ErrorCode;
 use protocol::conversations::{Get as GetConversation, Open, Send};
 use protocol::exchange::{
@@ -16,12 +16,12 @@ use protocol::people::{
     AcceptFriend, Audience, Block, Follow, GetPrivacy, ListBlocks, ListFollows, ListFriends,
     MutePerson, RequestFriend, SearchPeople, SetPrivacy, UpdateProfile,
 };
+use protocol::session::Background;
 use protocol::{ExchangeId, GroupId, Patch};
 use sanctuary::clock::Clock;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read as _};
-use tempfile::tempdir;
 
 const DAY: i64 = 24 * 60 * 60_000;
 const HOUR: i64 = 60 * 60_000;
@@ -38,13 +38,34 @@ struct Circle {
     was_asked: Session,
 }
 
-async fn server(folder: &std::path::Path) -> TestServer {
-    TestServer::open_with(folder, Clock::manual(START), |settings| {
+async fn server(site: &Site) -> TestServer {
+    site.open_with(&Clock::manual(START), |settings| {
         settings.accounts_deletion_grace_days = 0;
         settings.push_private_endpoints = true;
         settings.push_contact = Some("mailto:care@example.org".to_owned());
     })
     .await
+}
+
+async fn write(server: &TestServer, by: &Person, to: &Person) {
+    let opened = server.by(by, Open { user_id: to.id }).await.unwrap();
+    let words = Send {
+        conversation_id: opened.conversation.id,
+        client_id: client_id(),
+        text: Some("hello".to_owned()),
+        attachments: Vec::new(),
+        reply_to: None,
+    };
+    server.by(by, words).await.unwrap();
+    server.app.settled().await;
+}
+
+/// Time passes, and what follows from it is done.
+async fn pass(server: &TestServer, ms: i64) {
+    server.app.settled().await;
+    server.later(ms).await;
+    server.app.settled().await;
+    server.later(0).await;
 }
 
 async fn ask(server: &TestServer, by: &Person, to: &Person, starts_at: i64) -> Session {
@@ -92,7 +113,11 @@ async fn circle(server: &TestServer, browser: &Browser) -> Circle {
     let anna = people[0].clone();
     let [ben, cleo] = &server.trainees("other", 2).await[..] else { panic!() };
     relations(server, &anna, ben, cleo).await;
-    server.by(&anna, browser.subscription()).await.unwrap();
+    // Over a socket: a device belongs to a login.
+    let mut socket = server.socket(&anna).await;
+    socket.call(browser.subscription()).await.unwrap();
+    socket.call(Background { on: true }).await.unwrap();
+    drop(socket);
     let create = Create {
         client_id: client_id(),
         name: "practice".to_owned(),
@@ -134,7 +159,8 @@ async fn circle(server: &TestServer, browser: &Browser) -> Circle {
 /// The files of somebody's archive.
 async fn archive(server: &TestServer, who: &Person) -> BTreeMap<String, Value> {
     let url = format!("http://{}/v1/me/export", server.address);
-    let answer = reqwest::Client::new().get(&url).bearer_auth(&who.token).send().await.unwrap();
+    let token = server.accounts.token_for(who.id, HOUR).await.unwrap().token;
+    let answer = reqwest::Client::new().get(&url).bearer_auth(token).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     let mut archive = zip::ZipArchive::new(Cursor::new(answer.bytes().await.unwrap())).unwrap();
     let mut files = BTreeMap::new();
@@ -148,12 +174,17 @@ async fn archive(server: &TestServer, who: &Person) -> BTreeMap<String, Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_missing_in_an_archive() {
-    let (folder, service) = (tempdir().unwrap(), PushService::start().await);
-    let server = server(folder.path()).await;
+async fn on_every_store_nothing_is_missing_in_an_archive() {
+    for site in Site::all().await {
+        whole_archive(&server(&site).await).await;
+    }
+}
+
+async fn whole_archive(server: &TestServer) {
+    let service = PushService::start().await;
     let browser = Browser::new(&service, "annas-secret-address");
-    let Circle { anna, ben, .. } = circle(&server, &browser).await;
-    let files = archive(&server, &anna).await;
+    let Circle { anna, ben, .. } = circle(server, &browser).await;
+    let files = archive(server, &anna).await;
     let count = |value: &Value| value.as_array().unwrap().len();
     let relations = &files["people/relations.json"];
     for list in ["friends", "following", "followers", "muted"] {
@@ -178,35 +209,40 @@ async fn nothing_is_missing_in_an_archive() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_of_who_is_gone_is_left_with_others() {
-    let (folder, service) = (tempdir().unwrap(), PushService::start().await);
-    let server = server(folder.path()).await;
+async fn on_every_store_nothing_of_who_is_gone_is_left_with_others() {
+    for site in Site::all().await {
+        gone(&server(&site).await).await;
+    }
+}
+
+async fn gone(server: &TestServer) {
+    let service = PushService::start().await;
     let browser = Browser::new(&service, "annas");
-    let circle = circle(&server, &browser).await;
+    let circle = circle(server, &browser).await;
     let Circle { anna, ben, cleo, group_id, .. } = &circle;
     let talk = GetConversation { conversation_id: circle.agreed.conversation_id };
     eventually(async || server.by(ben, talk).await.ok()).await;
-    let opened = server.by(ben, Open { user_id: anna.id }).await.unwrap();
-    let words = Send {
-        conversation_id: opened.conversation.id,
-        client_id: client_id(),
-        text: Some("hello".to_owned()),
-        attachments: Vec::new(),
-        reply_to: None,
-    };
-    server.by(ben, words).await.unwrap();
-    let before = serde_json::to_string(&archive(&server, ben).await).unwrap();
+    write(server, ben, anna).await;
+    let dora = server.member("dora").await;
+    write(server, &dora, anna).await;
+    pass(server, 60_000).await;
+    pass(server, 60_000).await;
+    assert!(!service.take().is_empty(), "she is told");
+    let before = serde_json::to_string(&archive(server, ben).await).unwrap();
     assert!(before.contains("Load anna 1"));
     let name = Patch::Set("Anna Berg".to_owned());
     server.by(anna, UpdateProfile { name, ..UpdateProfile::default() }).await.unwrap();
     let search = SearchPeople { text: "berg".to_owned(), after: None, limit: None };
     eventually(async || server.by(ben, search.clone()).await.unwrap().items.pop()).await;
-    // A push to her waits.
+    // A push to her waits, and so does her digest.
+    write(server, &dora, anna).await;
     let _ = service.take();
     server.accounts.request_deletion(anna.id).await.unwrap();
     server.later(1).await;
-    server.later(60_000).await;
-    server.later(2 * DAY - HOUR).await;
+    for _ in 0..3 {
+        pass(server, 60_000).await;
+    }
+    pass(server, DAY).await;
     assert!(service.take().is_empty(), "nothing goes to her device any more");
 
     for (who, exchange_id, state) in [
@@ -228,11 +264,11 @@ async fn nothing_of_who_is_gone_is_left_with_others() {
     let board = GetBoard { group_id: *group_id, after: None, limit: None };
     assert_eq!(server.by(ben, board).await.unwrap().items, []);
     // The time is free again.
-    let instead = ask(&server, cleo, ben, START + 3 * DAY + HOUR / 2).await;
+    let instead = ask(server, cleo, ben, START + 3 * DAY + HOUR / 2).await;
     server.by(ben, Accept { exchange_id: instead.id, version: None }).await.unwrap();
 
     for who in [ben, cleo] {
-        let files = archive(&server, who).await;
+        let files = archive(server, who).await;
         let all = serde_json::to_string(&files).unwrap();
         assert!(
             !all.contains("Load anna") && !all.contains("Berg") && !all.contains("what Anna"),
@@ -248,7 +284,7 @@ async fn nothing_of_who_is_gone_is_left_with_others() {
         server.by(ben, RequestFriend { user_id: anna.id }).await.unwrap_err().code,
         ErrorCode::NotFound
     );
-    nothing_is_hers(&server, anna).await;
+    nothing_is_hers(server, anna).await;
 }
 
 async fn nothing_is_hers(server: &TestServer, anna: &Person) {
