@@ -19,9 +19,11 @@ use protocol::people::{
 use protocol::session::Background;
 use protocol::{ExchangeId, GroupId, Patch};
 use sanctuary::clock::Clock;
+use sanctuary::config::Settings;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read as _};
+use tempfile::tempdir;
 
 const DAY: i64 = 24 * 60 * 60_000;
 const HOUR: i64 = 60 * 60_000;
@@ -39,12 +41,13 @@ struct Circle {
 }
 
 async fn server(site: &Site) -> TestServer {
-    site.open_with(&Clock::manual(START), |settings| {
-        settings.accounts_deletion_grace_days = 0;
-        settings.push_private_endpoints = true;
-        settings.push_contact = Some("mailto:care@example.org".to_owned());
-    })
-    .await
+    site.open_with(&Clock::manual(START), settings).await
+}
+
+fn settings(settings: &mut Settings) {
+    settings.accounts_deletion_grace_days = 0;
+    settings.push_private_endpoints = true;
+    settings.push_contact = Some("mailto:care@example.org".to_owned());
 }
 
 async fn write(server: &TestServer, by: &Person, to: &Person) {
@@ -211,11 +214,21 @@ async fn whole_archive(server: &TestServer) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_every_store_nothing_of_who_is_gone_is_left_with_others() {
     for site in Site::all().await {
-        gone(&server(&site).await).await;
+        gone(&server(&site).await, None).await;
     }
 }
 
-async fn gone(server: &TestServer) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_that_breaks_off_anywhere_is_finished() {
+    for write in [3, 6, 10, 15, 21, 28, 36, 45] {
+        let folder = tempdir().unwrap();
+        let server = TestServer::open_with(folder.path(), Clock::manual(START), settings).await;
+        gone(&server, Some(write)).await;
+    }
+}
+
+/// With one of the writes of the erasure refused.
+async fn gone(server: &TestServer, refused: Option<u32>) {
     let service = PushService::start().await;
     let browser = Browser::new(&service, "annas");
     let circle = circle(server, &browser).await;
@@ -238,8 +251,11 @@ async fn gone(server: &TestServer) {
     write(server, &dora, anna).await;
     let _ = service.take();
     server.accounts.request_deletion(anna.id).await.unwrap();
+    if let Some(write) = refused {
+        server.faults.refuse_write(write);
+    }
     server.later(1).await;
-    for _ in 0..3 {
+    for _ in 0..4 {
         pass(server, 60_000).await;
     }
     pass(server, DAY).await;
