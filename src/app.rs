@@ -25,7 +25,7 @@ use crate::store::{Carry, Store};
 use crate::timers::{Driver, Fire, Others, Share};
 use crate::ws::{Edge, EdgeConfig, Server, TlsFiles};
 use features::Ground;
-use protocol::Millis;
+use protocol::{Millis, UserId};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -224,6 +224,11 @@ impl Core {
     /// Who people are.
     pub fn accounts(&self) -> &Arc<Accounts> {
         &self.accounts
+    }
+
+    /// Has searches find people who were made just now.
+    pub async fn index_people(&self, users: &[UserId]) -> crate::error::Result<()> {
+        self.features.people().index_new(users).await
     }
 
     /// The keys of private notes.

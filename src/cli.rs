@@ -8,7 +8,7 @@ use crate::config::{ConfigError, Setting, Settings, Sources, TABLE};
 use crate::error::Result;
 use crate::features::accounts::{Accounts, NewPeople};
 use clap::{Arg, ArgMatches, Command, FromArgMatches as _, Subcommand};
-use protocol::{Error, ErrorCode};
+use protocol::{Error, ErrorCode, UserId};
 use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -157,8 +157,14 @@ fn leaf(matches: &ArgMatches) -> &ArgMatches {
     matches.subcommand().map_or(matches, |(_, inner)| leaf(inner))
 }
 
-/// Carries out a `user` command; the answer is for stdout.
-pub async fn user(task: UserTask, accounts: &Accounts) -> Result<String> {
+/// Carries out a `user` command; the answer is for stdout. People who were made are given to
+/// `found`, so that searches find them: once for all of them, since that is much faster than an
+/// effect of each account. If it breaks off, the same prefix again makes up for it.
+pub async fn user(
+    task: UserTask,
+    accounts: &Accounts,
+    found: impl AsyncFnOnce(&[UserId]) -> Result<()>,
+) -> Result<String> {
     match task {
         UserTask::SetRole { email, role, remove } => {
             let user_id = known(accounts, &email).await?;
@@ -173,6 +179,8 @@ pub async fn user(task: UserTask, accounts: &Accounts) -> Result<String> {
         UserTask::Create { count, role, tokens, ttl_min, prefix } => {
             let people = NewPeople { count, role, prefix, ttl_ms: ttl_min * MINUTE_MS };
             let made = accounts.create_people(people).await?;
+            let users: Vec<UserId> = made.iter().map(|(user, _)| *user).collect();
+            found(&users).await?;
             write_tokens(&tokens, &made).map_err(|error| {
                 Error::new(ErrorCode::Unavailable, format!("the file of tokens: {error}"))
             })?;
@@ -181,12 +189,12 @@ pub async fn user(task: UserTask, accounts: &Accounts) -> Result<String> {
     }
 }
 
-async fn known(accounts: &Accounts, email: &str) -> Result<protocol::UserId> {
+async fn known(accounts: &Accounts, email: &str) -> Result<UserId> {
     let found = accounts.by_email(email).await?;
     found.ok_or_else(|| crate::error::not_found("account with this e-mail address"))
 }
 
-fn write_tokens(path: &Path, made: &[(protocol::UserId, String)]) -> std::io::Result<()> {
+fn write_tokens(path: &Path, made: &[(UserId, String)]) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     let file = owner_only(options.write(true).create(true).truncate(true)).open(path)?;
     let mut file = std::io::BufWriter::new(file);

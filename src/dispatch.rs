@@ -78,9 +78,12 @@ impl Features {
     pub fn personal(&self) -> Vec<Arc<dyn Personal>> {
         vec![
             Arc::clone(&self.accounts) as _,
+            Arc::clone(&self.people) as _,
+            Arc::clone(&self.notifications) as _,
             Arc::clone(&self.groups) as _,
             Arc::clone(&self.conversations) as _,
             Arc::clone(&self.support) as _,
+            Arc::clone(&self.exchange) as _,
         ]
     }
 }
@@ -375,6 +378,7 @@ impl Carry for Features {
                 exchange::BOOK => self.exchange.carry_book(body(bytes)?).await,
                 exchange::RELEASE => self.exchange.carry_release(body(bytes)?).await,
                 exchange::SETTLE => self.exchange.carry_settle(body(bytes)?).await,
+                exchange::RENAME => self.exchange.carry_rename(body(bytes)?).await,
                 exchange::OFF_BOARD => self.exchange.carry_off_board(body(bytes)?).await,
                 exchange::TALK => self.exchange.carry_talk(key, &body(bytes)?).await,
                 exchange::HUSH => self.exchange.carry_hush(key, body(bytes)?).await,

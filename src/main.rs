@@ -49,7 +49,8 @@ async fn run(task: Task, settings: &Settings) -> Result<(), Failure> {
         Task::CheckConfig => say(&settings.describe()),
         Task::User(task) => {
             let core = Core::open(settings, app::clock(settings)).await?;
-            let answer = cli::user(task, core.accounts()).await;
+            let found = async |users: &[protocol::UserId]| core.index_people(users).await;
+            let answer = cli::user(task, core.accounts(), found).await;
             let told = core.close().await;
             say(&answer?)?;
             if let Err(untold) = told {

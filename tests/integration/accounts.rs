@@ -332,7 +332,7 @@ async fn the_command_line_works_on_people() {
     let run = async |words: &[&str]| {
         let words = std::iter::once("sanctuary").chain(words.iter().copied()).map(Into::into);
         let Task::User(task) = cli::parse(words, []).unwrap().task else { panic!("not of people") };
-        cli::user(task, &door.accounts).await
+        cli::user(task, &door.accounts, async |_| Ok(())).await
     };
     let roles = run(&["user", "set-role", "Anna@example.org", "coach"]).await.unwrap();
     assert_eq!(roles, format!("{} member,coach\n", anna.user.id));

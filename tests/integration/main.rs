@@ -25,6 +25,7 @@ mod drain;
 mod edge;
 mod engines;
 mod exchange;
+mod forgotten;
 mod groups;
 mod history;
 mod http;

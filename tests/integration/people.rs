@@ -15,7 +15,10 @@ use protocol::people::{
     RequestFriend, SearchPeople, SetPrivacy, Unblock, Unfollow, UnmutePerson,
 };
 use protocol::{ConversationId, ErrorCode, Event, Format, Topic, UserId};
+use sanctuary::app::Core;
+use sanctuary::cli::{self, Task};
 use sanctuary::clock::Clock;
+use sanctuary::config::Settings;
 use sanctuary::error::Result;
 use sanctuary::features::accounts::Origin;
 use sanctuary::features::people::{
@@ -198,6 +201,31 @@ async fn found(server: &TestServer, who: &Person, text: &str) -> Vec<UserId> {
             return all;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_whom_the_command_line_makes_are_found() {
+    let folder = tempdir().unwrap();
+    let server = TestServer::open(folder.path()).await;
+    let anna = server.member("anna").await;
+    let mut settings = Settings::defaults().unwrap();
+    folder.path().clone_into(&mut settings.data);
+    let core = Core::open(&settings, server.clock.clone()).await.unwrap();
+    let tokens = folder.path().join("tokens");
+    let count = 400;
+    let wanted = ["sanctuary", "user", "create", "--count", "400", "--prefix", "crowd", "--tokens"];
+    for _ in 0..2 {
+        let line = wanted.iter().map(Into::into).chain([tokens.clone().into_os_string()]);
+        let Task::User(task) = cli::parse(line, []).unwrap().task else { panic!("not of people") };
+        let index = async |users: &[UserId]| core.index_people(users).await;
+        cli::user(task, core.accounts(), index).await.unwrap();
+        let search = SearchPeople { text: "crowd 4".to_owned(), after: None, limit: None };
+        let some = server.by(&anna, search).await.unwrap().items;
+        assert_eq!(some.len(), 12, "4, 40 to 49 and 400");
+        assert_eq!(found(&server, &anna, "load crowd 217").await.len(), 1);
+        assert_eq!(found(&server, &anna, "load crowd").await.len(), count);
+    }
+    core.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

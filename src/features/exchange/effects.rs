@@ -19,6 +19,8 @@ pub(crate) const BOOK: &str = "exchange.book";
 pub(crate) const RELEASE: &str = "exchange.release";
 /// A session ended: its times are free, and counted. Body: [`Settle`].
 pub(crate) const SETTLE: &str = "exchange.settle";
+/// A row of somebody's ledger names the other side anew. Body: [`Rename`].
+pub(crate) const RENAME: &str = "exchange.rename";
 /// An offer leaves the board. Body: [`OffBoard`].
 pub(crate) const OFF_BOARD: &str = "exchange.off_board";
 /// The conversation opens. Body: [`Ensure`].
@@ -46,6 +48,17 @@ pub(crate) struct Settle {
     pub(super) ended_at: Millis,
     /// Each side, and what it gave and received; nothing where the session was not completed.
     pub(super) sides: Vec<(Person, Option<Minutes>)>,
+}
+
+/// See [`RENAME`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Rename {
+    /// Whose ledger.
+    pub(super) user_id: UserId,
+    pub(super) exchange_id: ExchangeId,
+    pub(super) completed_at: Millis,
+    pub(super) with: Person,
+    pub(super) minutes: Minutes,
 }
 
 /// See [`OFF_BOARD`].
@@ -150,6 +163,11 @@ impl Exchange {
         Ok(())
     }
 
+    pub(crate) async fn carry_rename(&self, rename: Rename) -> Result<()> {
+        let Rename { user_id, exchange_id, completed_at, with, minutes } = rename;
+        rows::put_ledger(&self.store, user_id, exchange_id, &with, minutes, completed_at).await
+    }
+
     pub(crate) async fn carry_off_board(&self, off: OffBoard) -> Result<()> {
         rows::take_off_board(&self.store, off.group_id, off.exchange_id, off.posted_at).await
     }
@@ -166,7 +184,7 @@ impl Exchange {
     }
 
     /// Decides about one calendar, in one commit.
-    async fn on_calendar<T: Send>(
+    pub(super) async fn on_calendar<T: Send>(
         &self,
         user: UserId,
         mut decide: impl FnMut(&mut Calendar) -> T + Send,
@@ -202,6 +220,15 @@ fn write(before: &Calendar, after: &Calendar, change: &mut Change) {
     if totals(before) != totals(after) {
         change.write(rows::totals_row(after));
     }
+}
+
+/// The row of the other side's ledger, where one is gone after the time was counted.
+pub(super) fn rename(session: &Session, gone: UserId) -> Option<Rename> {
+    let completed_at = session.ended_at.filter(|_| session.state == State::Completed)?;
+    let with = session.sides().find(|side| side.id == gone)?.clone();
+    let user_id = session.other(gone)?.id;
+    let minutes = session.split().of_side(session, user_id);
+    Some(Rename { user_id, exchange_id: session.id, completed_at, with, minutes })
 }
 
 /// What ends the times of an accepted session; `None` where it is not at its end.

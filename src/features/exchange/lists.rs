@@ -48,13 +48,6 @@ impl Exchange {
         let rows = rows::ledger(&self.store, caller.user_id, after, limit).await?;
         let places: Vec<Place> =
             rows.iter().map(|row| (row.completed_at, row.exchange_id)).collect();
-        let entry = |row: rows::LedgerRow| Entry {
-            exchange_id: row.exchange_id,
-            with: Person { id: row.with_id, name: row.with_name },
-            given_min: row.given_min,
-            received_min: row.received_min,
-            completed_at: row.completed_at,
-        };
         Ok(Ledger {
             given_min: calendar.given_min,
             received_min: calendar.received_min,
@@ -74,6 +67,16 @@ impl Exchange {
             .buffered(READS_AT_ONCE)
             .try_collect()
             .await
+    }
+}
+
+pub(super) fn entry(row: rows::LedgerRow) -> Entry {
+    Entry {
+        exchange_id: row.exchange_id,
+        with: Person { id: row.with_id, name: row.with_name },
+        given_min: row.given_min,
+        received_min: row.received_min,
+        completed_at: row.completed_at,
     }
 }
 

@@ -14,12 +14,13 @@ mod commands;
 mod effects;
 mod lists;
 mod model;
+mod personal;
 mod refusal;
 mod rows;
 mod sessions;
 mod view;
 
-pub(crate) use effects::{BOOK, HOLD, HUSH, OFF_BOARD, RELEASE, SETTLE, TALK};
+pub(crate) use effects::{BOOK, HOLD, HUSH, OFF_BOARD, RELEASE, RENAME, SETTLE, TALK};
 
 use crate::auth::{Caller, Role};
 use crate::clock::Clock;

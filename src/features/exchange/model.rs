@@ -248,6 +248,11 @@ pub(crate) enum Input {
     },
     /// What waits for a time; too early it changes nothing.
     Deadline,
+    /// An account is deleted: what that side could still end ends, and the side has this name.
+    Vanish {
+        by: UserId,
+        name: String,
+    },
 }
 
 /// What happened to a session.
@@ -273,6 +278,8 @@ pub(crate) enum Happening {
     Disputed,
     /// The conversation closes.
     Hushed,
+    /// This side is gone, and has no name any more.
+    Vanished(UserId),
 }
 
 /// Why not.

@@ -274,6 +274,21 @@ pub(super) async fn list(
     store.put(users.into_iter().map(row).collect()).await
 }
 
+/// Takes sessions off somebody's list.
+pub(super) async fn unlist(store: &Store, user: UserId, places: &[Place]) -> Result<()> {
+    let key = |&(at, id): &Place| vec![Value::Uuid(user.0), Value::Int(at), Value::Uuid(id.0)];
+    store.remove::<OwnRow>(places.iter().map(key).collect()).await
+}
+
+/// Takes rows off somebody's ledger.
+pub(super) async fn unledger(store: &Store, user: UserId, rows: &[LedgerRow]) -> Result<()> {
+    let key = |row: &LedgerRow| {
+        let (at, id) = (row.completed_at, row.exchange_id);
+        vec![Value::Uuid(user.0), Value::Int(at), Value::Uuid(id.0)]
+    };
+    store.remove::<LedgerRow>(rows.iter().map(key).collect()).await
+}
+
 /// On a board; before the offer is there.
 pub(super) async fn put_on_board(
     store: &Store,

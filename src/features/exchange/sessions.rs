@@ -1,7 +1,7 @@
 //! One session: read, decide by the rules, set the deadline, commit with what follows.
 
 use super::effects::{
-    Attempt, BOOK, HOLD, HUSH, OFF_BOARD, OffBoard, RELEASE, SETTLE, TALK, settle,
+    Attempt, BOOK, HOLD, HUSH, OFF_BOARD, OffBoard, RELEASE, RENAME, SETTLE, TALK, rename, settle,
 };
 use super::model::{self, Happening, Input, Refusal, Session, State};
 use super::{DEADLINE_TIMER, Exchange, rows, view};
@@ -9,10 +9,12 @@ use crate::error::{Result, busy, internal};
 use crate::features::conversations::Ensure;
 use crate::store::{COMMIT_TRIES_MAX, Change, CommitError, Snapshot};
 use crate::timers::Timer;
+use crate::words::accounts::DELETED_MEMBER;
 use protocol::conversations::Kind;
 use protocol::exchange::{Offered, Requested};
 use protocol::people::Person;
 use protocol::{ExchangeId, Millis, Topic, UserId};
+use uuid::Uuid;
 
 impl Exchange {
     /// A session or an offer; `not_found` where there is none.
@@ -44,6 +46,29 @@ impl Exchange {
         Err(busy())
     }
 
+    /// One side's account is deleted: their part of the session, and what they noted.
+    pub(super) async fn vanish(&self, id: ExchangeId, user: UserId) -> Result<()> {
+        let input = Input::Vanish { by: user, name: DELETED_MEMBER.to_owned() };
+        for _ in 0..COMMIT_TRIES_MAX {
+            let mut snapshot = self.store.load(rows::session_partition(id)).await?;
+            let Some(before) = rows::session(id, &snapshot)? else { return Ok(()) };
+            let mut session = before.clone();
+            let happened = session.apply(&input, self.clock.now())?;
+            let mut change = if happened.is_empty() {
+                Change::new()
+            } else {
+                change(&before, &session, &happened)
+            };
+            if rows::note(&snapshot, Some(user))?.is_some() {
+                change.delete::<rows::NoteRow>(Uuid::from(user));
+            }
+            if change.is_empty() || self.commit(&mut snapshot, &session, change).await? {
+                return Ok(());
+            }
+        }
+        Err(busy())
+    }
+
     /// A new session or offer, once; the first one, if it comes again. By the same person: ids
     /// are made of whose they are.
     pub(super) async fn make(&self, new: model::New) -> Result<Session> {
@@ -57,9 +82,10 @@ impl Exchange {
             let created_at = session.created_at;
             let mut change = Change::new();
             change.write(rows::session_row(&session));
+            let users = sorted(&session);
+            // An offer as well, which the list leaves out: it goes with its author's account.
+            rows::list(&self.store, users.clone(), id, created_at).await?;
             if let Some(wire) = view::session(&session) {
-                let users = sorted(&session);
-                rows::list(&self.store, users.clone(), id, created_at).await?;
                 for user in users {
                     let session = wire.clone();
                     change.group().event(Topic::User(user), Requested { session });
@@ -99,7 +125,7 @@ impl Exchange {
 
     /// Fires [`DEADLINE_TIMER`]: the session says what is due by now, if anything is.
     pub(crate) async fn deadline(&self, subject: &[u8]) -> Result<()> {
-        let Ok(id) = uuid::Uuid::from_slice(subject) else { return Ok(()) };
+        let Ok(id) = Uuid::from_slice(subject) else { return Ok(()) };
         if self.find(ExchangeId(id)).await?.is_none() {
             // The commit that it was set for is not there.
             return Ok(());
@@ -162,6 +188,12 @@ fn follow(happening: Happening, before: &Session, session: &Session, change: &mu
         }
         Happening::Hushed => {
             change.effect(HUSH, &model::conversation_id(session.id));
+        }
+        Happening::Vanished(user) => {
+            // Behind what counted the time: effects are carried out in their order.
+            if let Some(rename) = rename(session, user) {
+                change.effect(RENAME, &rename);
+            }
         }
         Happening::Requested
         | Happening::Countered

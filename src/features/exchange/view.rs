@@ -115,7 +115,12 @@ pub(super) fn event(
         H::Cancelled => wire::Cancelled { session }.into(),
         H::Missed => wire::Missed { session }.into(),
         H::Disputed => wire::Disputed { session }.into(),
-        H::Accepting | H::Denied | H::Hushed | H::OfferWithdrawn | H::OfferExpired => return None,
+        H::Accepting
+        | H::Denied
+        | H::Hushed
+        | H::Vanished(_)
+        | H::OfferWithdrawn
+        | H::OfferExpired => return None,
     };
     Some((event, told))
 }

@@ -40,7 +40,7 @@ impl Notifications {
         let next = found.last().filter(|_| more);
         Ok(Page {
             next: next.map(|last| format!("{}.{}", last.changed_at, last.id)),
-            items: found.into_iter().map(Notice::wire).collect(),
+            items: self.without_the_gone(&found).await?,
             unread: shelf.unread(),
         })
     }
@@ -187,7 +187,7 @@ fn place(text: &str) -> Result<(Millis, NotificationId)> {
     place.ok_or_else(|| Error::invalid("after", "This is not a place in the list."))
 }
 
-fn wire(choices: &Choices) -> Settings {
+pub(super) fn wire(choices: &Choices) -> Settings {
     Settings {
         zone: choices.zone.clone(),
         quiet: choices.quiet.unwrap_or(NO_QUIET),

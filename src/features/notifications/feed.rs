@@ -42,8 +42,12 @@ impl Notifications {
         self.caught_up(user).await.map(|_| ())
     }
 
-    /// What a person wants of a kind; without a device no push is owed.
+    /// What a person wants of a kind; without a device no push is owed, and who is gone wants
+    /// nothing.
     pub(super) async fn wants(&self, user: UserId, kind: Kind) -> Result<Wants> {
+        if self.accounts.card(user).await?.is_none() {
+            return Ok(Wants { app: false, push: false, email: false });
+        }
         let choices = rows::choices(&self.store, user).await?;
         let wants = choices.of(kind);
         let push = wants.push && !rows::endpoints(&self.store, user).await?.is_empty();

@@ -17,6 +17,7 @@ mod digest;
 mod feed;
 mod model;
 mod notice;
+mod personal;
 mod push;
 mod routes;
 mod rows;

@@ -222,6 +222,11 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
+    /// Of somebody who is told nothing any more.
+    pub(crate) fn forgotten(feed_seq: Seq) -> Self {
+        Self { cursor: Cursor { feed_seq, ..Cursor::default() }, notices: Vec::new() }
+    }
+
     pub(crate) fn get(&self, id: NotificationId) -> Option<&Notice> {
         self.notices.iter().find(|notice| notice.id == id)
     }

@@ -3,7 +3,7 @@
 use super::model::{Choices, Cursor, Notice, Shelf, Wants};
 use crate::error::{Result, internal};
 use crate::store::VersionedRecord as _;
-use crate::store::{Change, Partition, Range, Snapshot, Store, Value, record};
+use crate::store::{Change, LIST_ROWS_MAX, Partition, Range, Snapshot, Store, Value, record};
 use protocol::limits::ENDPOINTS_MAX;
 use protocol::notifications::{Digest, Kind, Quiet, Service};
 use protocol::people::Person;
@@ -343,4 +343,48 @@ pub(super) async fn remove_notified(
 /// The service of a device; one of a newer version is an error.
 pub(super) fn service(row: &EndpointRow) -> Result<Service> {
     Service::from_word(&row.service).ok_or_else(|| internal(&"a push service that nobody knows"))
+}
+
+/// All that somebody chose, and when their digest is due.
+pub(super) async fn forget_choices(store: &Store, user: UserId) -> Result<()> {
+    let key = || vec![Value::Uuid(user.0)];
+    store.remove::<DigestRow>(vec![key()]).await?;
+    store.remove::<SettingsRow>(vec![key()]).await?;
+    loop {
+        let rows = store.list::<ChoiceRow>(of_user(user, LIST_ROWS_MAX as usize)).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let key = |row: ChoiceRow| vec![Value::Uuid(user.0), Value::Text(row.about)];
+        store.remove::<ChoiceRow>(rows.into_iter().map(key).collect()).await?;
+    }
+}
+
+/// All devices of somebody. Whose each is goes first: nothing is given to a device that is
+/// nobody's, and one that is left is found again. What is somebody else's by now stays theirs.
+pub(super) async fn forget_endpoints(store: &Store, user: UserId) -> Result<()> {
+    loop {
+        let rows = endpoints(store, user).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for row in rows {
+            if owner(store, row.endpoint_id).await? == Some(user) {
+                store.remove::<OwnerRow>(vec![vec![Value::Uuid(row.endpoint_id.0)]]).await?;
+            }
+            remove_endpoint(store, user, row.endpoint_id).await?;
+        }
+    }
+}
+
+/// Of which conversations somebody was told.
+pub(super) async fn forget_notified(store: &Store, user: UserId) -> Result<()> {
+    loop {
+        let rows = store.list::<NotifiedRow>(of_user(user, LIST_ROWS_MAX as usize)).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let key = |row: NotifiedRow| notified_key(user, row.conversation_id);
+        store.remove::<NotifiedRow>(rows.into_iter().map(key).collect()).await?;
+    }
 }

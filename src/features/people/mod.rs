@@ -12,6 +12,7 @@ mod commands;
 mod may;
 mod memory;
 mod model;
+mod personal;
 mod relations;
 mod rows;
 mod search;

@@ -144,6 +144,8 @@ pub enum Wish {
     Mute,
     /// To end that.
     Unmute,
+    /// To be nobody any more: this account is deleted.
+    Vanish,
 }
 
 /// What the two are to be told.
@@ -268,7 +270,10 @@ impl Pair {
     /// What becomes of the pair when the one on `side` wishes something. The same as before: it is
     /// so already.
     pub fn after(self, side: Side, wish: Wish, now: Millis) -> Result<(Self, News), Refusal> {
-        let ends = matches!(wish, Wish::Block | Wish::Unblock | Wish::Unfollow | Wish::Unmute);
+        let ends = matches!(
+            wish,
+            Wish::Block | Wish::Unblock | Wish::Unfollow | Wish::Unmute | Wish::Vanish
+        );
         if self.is_shut() && !ends {
             return Err(Refusal::Blocked);
         }
@@ -282,6 +287,8 @@ impl Pair {
             Wish::Block | Wish::Unblock | Wish::Mute | Wish::Unmute => {
                 Ok((self.after_bar(side, wish, now), News::None))
             }
+            // Also what the other felt: there is nobody to feel it about.
+            Wish::Vanish => Ok((Self::default(), News::None)),
         }
     }
 

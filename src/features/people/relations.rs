@@ -137,7 +137,7 @@ impl Relations {
     }
 
     /// A page of one of somebody's lists: `friends`, `incoming`, `outgoing`, `following`,
-    /// `followers`, `requests`, or of whom they `blocked` or `muted`.
+    /// `followers`, `requests`, or of those behind one of their bars.
     pub async fn listed(
         &self,
         user: UserId,
@@ -145,10 +145,10 @@ impl Relations {
         after: Option<UserId>,
         limit: u32,
     ) -> Result<Vec<UserId>> {
-        if [rows::BLOCKED, rows::BLOCKED_BY, rows::MUTED].contains(&list) {
-            rows::behind_bar(&self.store, user, list, after, limit).await
-        } else {
+        if rows::CIRCLES.contains(&list) {
             rows::circle(&self.store, user, list, after, limit).await
+        } else {
+            rows::behind_bar(&self.store, user, list, after, limit).await
         }
     }
 }

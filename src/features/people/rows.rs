@@ -70,6 +70,9 @@ record! {
     }
 }
 
+/// All lists of one person.
+pub(super) const CIRCLES: [&str; 6] = [FRIENDS, INCOMING, OUTGOING, FOLLOWING, FOLLOWERS, REQUESTS];
+
 pub(super) const BLOCKED: &str = "blocked";
 pub(super) const BLOCKED_BY: &str = "blocked_by";
 pub(super) const MUTED: &str = "muted";
@@ -165,6 +168,11 @@ pub(super) fn pair_row(pair: Pair, two: Two) -> PairRow {
 
 pub(super) fn privacy_of(user: UserId) -> Partition {
     Partition::new(PrivacyRow::TABLE, [Value::Uuid(user.0)])
+}
+
+/// The row of somebody who chose something.
+pub(super) fn chosen(snapshot: &Snapshot) -> Result<Option<Uuid>> {
+    Ok(snapshot.one::<PrivacyRow>()?.map(|row| row.item))
 }
 
 fn audience_word(audience: Audience) -> String {
@@ -289,6 +297,22 @@ pub(super) async fn remove_circles(store: &Store, rows: &[CircleRow]) -> Result<
     store.remove::<CircleRow>(rows.iter().map(key).collect()).await
 }
 
+/// Takes these off one of somebody's lists, bars included.
+pub(super) async fn remove_listed(
+    store: &Store,
+    user: UserId,
+    list: &str,
+    others: &[UserId],
+) -> Result<()> {
+    if CIRCLES.contains(&list) {
+        let row = |&other_id: &UserId| CircleRow { user_id: user, list: list.to_owned(), other_id };
+        remove_circles(store, &others.iter().map(row).collect::<Vec<_>>()).await
+    } else {
+        let row = |&other: &UserId| bar(user, list, other);
+        remove_bars(store, &others.iter().map(row).collect::<Vec<_>>()).await
+    }
+}
+
 /// The partition of a term, or of a search that begins so.
 fn shelf(term: &str) -> String {
     term.chars().take(SHELF_CHARS).collect()
@@ -304,8 +328,30 @@ pub(super) async fn indexed(store: &Store, user: UserId) -> Result<Vec<String>> 
     Ok(row.map_or_else(Vec::new, |row| row.terms.lines().map(str::to_owned).collect()))
 }
 
+/// Of somebody without terms there is no row.
 pub(super) async fn set_indexed(store: &Store, user_id: UserId, terms: &[String]) -> Result<()> {
+    if terms.is_empty() {
+        return store.remove::<IndexedRow>(vec![vec![Value::Uuid(user_id.0)]]).await;
+    }
     store.put(vec![IndexedRow { user_id, terms: terms.join("\n") }]).await
+}
+
+/// Of people who stand in the index for the first time.
+pub(super) async fn put_new(store: &Store, people: &[(UserId, Vec<String>)]) -> Result<()> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    let indexed = |(user_id, terms): &(UserId, Vec<String>)| IndexedRow {
+        user_id: *user_id,
+        terms: terms.join("\n"),
+    };
+    store.put(people.iter().map(indexed).collect()).await?;
+    let of_person = |(user_id, terms): &(UserId, Vec<String>)| {
+        let user_id = *user_id;
+        let row = |term: &String| IndexRow { shelf: shelf(term), term: kept(term), user_id };
+        terms.iter().map(row).collect::<Vec<_>>()
+    };
+    store.put(people.iter().flat_map(of_person).collect()).await
 }
 
 pub(super) async fn put_terms(store: &Store, user_id: UserId, terms: &[String]) -> Result<()> {

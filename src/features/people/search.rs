@@ -9,6 +9,7 @@ use crate::error::{Result, busy};
 use crate::features::accounts::Card;
 use crate::limits;
 use crate::store::COMMIT_TRIES_MAX;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use protocol::limits::{NAME_CHARS_MAX, SEARCH_CHARS_MIN};
 use protocol::people::{Found, FoundPeople, SearchPeople};
 use protocol::{Error, UserId};
@@ -19,6 +20,11 @@ use std::fmt::Write as _;
 const HIDDEN_MAX: usize = 1_000;
 /// Entries read at a time.
 const READ_ROWS: u32 = 200;
+
+/// People who are put into the index together: their rows fit into one write.
+const NEW_AT_ONCE: usize = 150;
+/// Of them, those who are read at the same time.
+const READS_AT_ONCE: usize = 64;
 
 type Place = (String, UserId);
 
@@ -98,6 +104,32 @@ impl People {
             terms = now;
         }
         Err(busy())
+    }
+
+    /// The same for people who were made just now, many at once.
+    pub(crate) async fn index_new(&self, users: &[UserId]) -> Result<()> {
+        for users in users.chunks(NEW_AT_ONCE) {
+            let found: Vec<(UserId, Vec<String>, bool)> = stream::iter(users.to_vec())
+                .map(|user| async move {
+                    let known = !rows::indexed(&self.store, user).await?.is_empty();
+                    Ok::<_, Error>((user, self.terms_of(user).await?, known))
+                })
+                .buffer_unordered(READS_AT_ONCE)
+                .try_collect()
+                .await?;
+            let is_new = |(user, terms, known): (UserId, Vec<String>, bool)| {
+                (!known && !terms.is_empty()).then_some((user, terms))
+            };
+            let known: Vec<UserId> =
+                found.iter().filter(|(.., known)| *known).map(|(user, ..)| *user).collect();
+            let new: Vec<_> = found.into_iter().filter_map(is_new).collect();
+            rows::put_new(&self.store, &new).await?;
+            for user in known {
+                // They were made before, and may have another name by now.
+                self.index(user).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn terms_of(&self, user: UserId) -> Result<Vec<String>> {

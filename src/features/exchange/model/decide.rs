@@ -27,6 +27,7 @@ impl Session {
             Input::NoShow { by } => self.no_show(*by, now),
             Input::Dispute { by, reason } => self.dispute(*by, reason.clone(), now),
             Input::Deadline => self.at_deadline(now),
+            Input::Vanish { by, name } => self.vanish(*by, name, now),
         }
     }
 
@@ -316,6 +317,45 @@ impl Session {
         self.end(Transition::Dispute, Some(by), now)?;
         self.reason = reason;
         Ok(vec![Happening::Disputed])
+    }
+
+    /// A session that began stays as it is: the other side says how it went.
+    fn vanish(&mut self, by: UserId, name: &str, now: Millis) -> Result<Vec<Happening>, Refusal> {
+        if !self.is_side(by) {
+            return Ok(Vec::new());
+        }
+        // An attempt first: what it waited for may be over in time as well.
+        let mut happened = self.denied(self.attempts, Denial::Late);
+        happened.extend(self.at_deadline(now)?);
+        // Whoever was taking an offer is no side of it any more.
+        let named = std::iter::once(&mut self.requester).chain(&mut self.responder);
+        for side in named.filter(|side| side.id == by && side.name != name) {
+            name.clone_into(&mut side.name);
+            happened.push(Happening::Vanished(by));
+        }
+        if !self.is_side(by) {
+            return Ok(happened);
+        }
+        happened.extend(match self.state {
+            State::Open => self.withdraw(by, now)?,
+            State::Requested if self.proposal.by == by => self.withdraw(by, now)?,
+            State::Requested => self.decline(by, None, now)?,
+            State::Accepted => self.cancel(by, None, now)?,
+            // Nobody is left to talk about it with.
+            State::Completed | State::Disputed | State::NoShow if !self.talk_closed => {
+                self.talk_closed = true;
+                vec![Happening::Hushed]
+            }
+            State::Started
+            | State::Completed
+            | State::Disputed
+            | State::NoShow
+            | State::Cancelled
+            | State::Declined
+            | State::Withdrawn
+            | State::Expired => Vec::new(),
+        });
+        Ok(happened)
     }
 
     fn at_deadline(&mut self, now: Millis) -> Result<Vec<Happening>, Refusal> {

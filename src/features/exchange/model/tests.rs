@@ -390,6 +390,59 @@ fn an_offer_is_taken_once_and_open_again_where_there_is_no_time() {
 }
 
 #[test]
+fn who_is_gone_leaves_each_state_as_anybody_would() {
+    use State as S;
+    let gone = |by| Input::Vanish { by, name: "gone".to_owned() };
+    // What becomes of each state when its requester goes, and when its responder does.
+    let table = [
+        (S::Open, S::Withdrawn, S::Open),
+        (S::Requested, S::Withdrawn, S::Declined),
+        (S::Accepted, S::Cancelled, S::Cancelled),
+        (S::Started, S::Started, S::Started),
+        (S::Completed, S::Completed, S::Completed),
+        (S::Disputed, S::Disputed, S::Disputed),
+        (S::Cancelled, S::Cancelled, S::Cancelled),
+        (S::NoShow, S::NoShow, S::NoShow),
+        (S::Declined, S::Declined, S::Declined),
+        (S::Withdrawn, S::Withdrawn, S::Withdrawn),
+        (S::Expired, S::Expired, S::Expired),
+    ];
+    for ((state, before), (of, requester, responder)) in every_state().into_iter().zip(table) {
+        assert_eq!(state, of);
+        for (by, expected) in [(ada(), requester), (ben(), responder)] {
+            let mut session = before.clone();
+            session.apply(&gone(by), NOW).unwrap();
+            assert_eq!(session.state, expected, "{by} leaves {state:?}");
+            let name = |side: &Person| side.id != by || side.name == "gone";
+            assert!(session.sides().all(name));
+            let talked = matches!(session.state, S::Completed | S::Disputed | S::NoShow);
+            assert!(session.talk_closed || !talked);
+            assert_eq!(session.apply(&gone(by), NOW), Ok(Vec::new()), "again");
+        }
+    }
+}
+
+#[test]
+fn who_is_gone_ends_an_attempt_of_either_side() {
+    let gone = |by| Input::Vanish { by, name: "gone".to_owned() };
+    let take = Input::Take { by: person(2), starts_at: None };
+    let taking = after(offer(Some(START)), &[(take, NOW)]);
+    let left = after(taking.clone(), &[(gone(ben()), NOW)]);
+    assert_eq!((left.state, &left.responder, left.pending), (State::Open, &None, None));
+    let withdrawn = after(taking, &[(gone(ada()), NOW)]);
+    assert_eq!((withdrawn.state, &withdrawn.responder), (State::Withdrawn, &None));
+    let accepting = after(request(), &[(accept(ben()), NOW)]);
+    let withdrawn = after(accepting.clone(), &[(gone(ada()), NOW)]);
+    assert_eq!((withdrawn.state, withdrawn.pending), (State::Withdrawn, None));
+    let declined = after(accepting.clone(), &[(gone(ben()), NOW)]);
+    assert_eq!((declined.state, declined.pending), (State::Declined, None));
+    let expired = after(accepting, &[(gone(ben()), START)]);
+    assert_eq!(expired.state, State::Expired, "what is over in time is over first");
+    let mut granted = declined.clone();
+    assert_eq!(granted.apply(&Input::Granted { attempt: 1 }, NOW), Ok(Vec::new()));
+}
+
+#[test]
 fn time_is_given_by_one_side_or_by_both_in_halves() {
     let topic = || Some("listening".to_owned());
     let split = |requester, responder, min| {

@@ -184,6 +184,22 @@ fn a_block_ends_what_was_and_lets_nothing_begin() {
 }
 
 #[test]
+fn nothing_is_left_between_somebody_and_who_is_gone() {
+    let feels = Stance { follow: Follow::Approved, blocks: true, mutes: true };
+    for friends in friends_states() {
+        for (low, high) in [(feels, Stance::default()), (Stance::default(), feels), (feels, feels)]
+        {
+            let pair = Pair { low, high, friends, friends_at: NOW };
+            for side in [Side::Low, Side::High] {
+                let gone = pair.after(side, Wish::Vanish, NOW).unwrap();
+                assert_eq!(gone, (Pair::default(), News::None), "{pair:?}");
+                assert_eq!(gone.0.after(side, Wish::Vanish, NOW), Ok(gone), "again");
+            }
+        }
+    }
+}
+
+#[test]
 fn who_was_declined_asks_again_after_a_week() {
     use Side::{High, Low};
     let (asked, news) = Pair::default().after(Low, Wish::Request, 0).unwrap();

@@ -316,7 +316,7 @@ fn events() -> impl Strategy<Value = Event> {
             .prop_map(|(by, to, start)| Event::Request { by, to, start }),
         1 => (who.clone(), prop::option::of(0_u8..6))
             .prop_map(|(by, start)| Event::Post { by, start }),
-        8 => (0_usize..8, who, 0_u8..10)
+        8 => (0_usize..8, who, 0_u8..11)
             .prop_map(|(session, by, what)| Event::Do { session, by, what }),
         12 => (any::<usize>(), prop::bool::weighted(0.2))
             .prop_map(|(which, twice)| Event::Carry { which, twice }),
@@ -359,6 +359,7 @@ fn input(session: &Session, by: u128, what: u8, now: Millis) -> Input {
         6 => Input::Cancel { by: user, reason: None },
         7 => Input::Start { by: user },
         8 => Input::Confirm { by: user },
+        9 => Input::Vanish { by: user, name: "gone".to_owned() },
         _ => Input::Dispute { by: user, reason: None },
     }
 }
