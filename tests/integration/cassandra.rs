@@ -11,6 +11,7 @@ use sanctuary::engine::schema::Schema;
 use sanctuary::log::CqlLog;
 use sanctuary::store::{CqlStore, StoreEngine};
 use sanctuary::timers::{CqlTimers, Timers};
+use scylla::client::session::Session;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -47,7 +48,7 @@ pub(crate) fn options(node: &str, keyspace: &str, schema: Schema) -> Options {
 }
 
 /// A session of the tests' own, for what the engine would not do.
-pub(crate) async fn session(node: &str) -> scylla::client::session::Session {
+pub(crate) async fn session(node: &str) -> Session {
     scylla::client::session_builder::SessionBuilder::new().known_node(node).build().await.unwrap()
 }
 
@@ -77,20 +78,6 @@ impl Keyspace {
 
 /// Keyspaces that the suites share out among tests that run at once.
 const POOL_MAX: usize = 64;
-/// The tables that the suites write to; emptied before each test.
-const USED: [&str; 10] = [
-    "test_boxes",
-    "test_shelves",
-    "test_sparks",
-    "test_codes",
-    "test_marks",
-    "inbox",
-    "mails",
-    "timers",
-    "timer_marks",
-    "topic_log",
-];
-
 /// A keyspace out of a pool: making its tables takes seconds, emptying some of them does not. It
 /// is this test's alone, across processes too, and stays for the next run.
 pub(crate) struct Cassandra {
@@ -112,23 +99,26 @@ impl Cassandra {
             session.query_unpaged(drop, &[]).await.unwrap();
             home.connect(&Clock::system()).await.unwrap();
         }
-        let empty = USED.map(|table| format!("TRUNCATE {}.{table}", home.keyspace));
-        for outcome in join_all(empty.map(|text| session.query_unpaged(text, &[]))).await {
-            outcome.unwrap();
-        }
+        home.empty(&session).await;
         Some(home)
     }
 
-    /// Empties every table, for a whole server.
-    pub(crate) async fn empty(&self) {
-        let session = session(&self.node).await;
-        for table in Self::tables() {
-            let text = format!("TRUNCATE {}.{table}", self.keyspace);
-            session.query_unpaged(text, &[]).await.unwrap();
-        }
+    /// Empties what holds something: to look is quick, to empty is not.
+    async fn empty(&self, session: &Session) {
+        let empty = Self::tables().into_iter().map(async |table| {
+            let (look, empty) = (
+                format!("SELECT * FROM {}.{table} LIMIT 1", self.keyspace),
+                format!("TRUNCATE {}.{table}", self.keyspace),
+            );
+            let found = session.query_unpaged(look, &[]).await.unwrap();
+            if found.into_rows_result().unwrap().rows_num() > 0 {
+                session.query_unpaged(empty, &[]).await.unwrap();
+            }
+        });
+        join_all(empty).await;
     }
 
-    /// The tables that features have.
+    /// All tables, those of the suites among them.
     pub(crate) fn tables() -> Vec<&'static str> {
         schema().tables().iter().map(|table| table.name).collect()
     }
@@ -154,15 +144,6 @@ impl Cassandra {
             }
         }
         panic!("{POOL_MAX} tests at once are too many")
-    }
-
-    /// Nothing in these tables, too.
-    pub(crate) async fn truncate(&self, tables: &[&str]) {
-        let session = session(&self.node).await;
-        for table in tables {
-            let text = format!("TRUNCATE {}.{table}", self.keyspace);
-            session.query_unpaged(text, &[]).await.unwrap();
-        }
     }
 
     /// The engine itself, with its faults.

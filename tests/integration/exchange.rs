@@ -41,8 +41,6 @@ impl Place {
 
     async fn cassandra() -> Option<Self> {
         let home = Cassandra::new().await?;
-        // Sealed by the master key of another test.
-        home.truncate(&["signing_keys", "push_keys"]).await;
         Some(Self { cassandra: Some(home), ..Self::embedded() })
     }
 

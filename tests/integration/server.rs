@@ -69,7 +69,6 @@ impl Site {
         let site = |cassandra| Self { folder: tempdir().unwrap(), cassandra };
         let mut sites = vec![site(None)];
         if let Some(cassandra) = Cassandra::new().await {
-            cassandra.empty().await;
             sites.push(site(Some(cassandra)));
         }
         sites

@@ -417,7 +417,10 @@ async fn a_fee_is_held_first_taken_with_the_first_reply_and_given_back_without_o
     *till.answer.lock().unwrap() = Some(Authorisation::Refused);
     office.server.by(&ada, paying()).await.unwrap();
     eventually(async || office.state(&ada).await.is_none().then_some(())).await;
-    assert!(office.heard(&ada).await.ends_with(&["awaiting_payment", "cancelled"]));
+    eventually(async || {
+        office.heard(&ada).await.ends_with(&["awaiting_payment", "cancelled"]).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

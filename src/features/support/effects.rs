@@ -136,8 +136,14 @@ impl Support {
 
     pub(crate) async fn carry_ended(&self, ended: Ended) -> Result<()> {
         let Ended { desk_id, request } = ended;
-        rows::put_history(&self.store, desk_id, &request).await?;
         let (id, life) = (request.id, request.reopened_at);
+        let member = self.store.load(rows::member_partition(request.member.id)).await?;
+        let lives_on = rows::open(&member)?
+            .is_some_and(|open| open.request_id == id && open.reopened_at > life);
+        // Carried again after it was opened again, it is no end.
+        if !lives_on {
+            rows::put_history(&self.store, desk_id, &request).await?;
+        }
         let answered = matches!(request.state, State::Closed | State::Abandoned);
         self.end_for_member(request.member.id, id, life, answered).await?;
         // Only now nothing is left that could bring the request back.

@@ -217,8 +217,16 @@ impl Support {
         let route = rows::route(&self.store, id).await?;
         let route = route.filter(|route| route.member_id == caller.user_id);
         let desk_id = route.ok_or(Refusal::NoSuchRequest)?.desk_id;
-        let Some(ended) = self.ended(caller.user_id, id, now - REOPEN_MS).await? else {
-            return self.open_already(caller, id).await;
+        let ended = match self.ended(caller.user_id, id, now - REOPEN_MS).await? {
+            Some(ended) => ended,
+            None => match self.open_already(caller, id).await? {
+                Some(asked) => return Ok(asked),
+                // What ended in between is in the history by now.
+                None => self
+                    .ended(caller.user_id, id, now - REOPEN_MS)
+                    .await?
+                    .ok_or_else(|| conflict(words::REOPEN_LATE))?,
+            },
         };
         if !matches!(ended.state, State::Closed | State::Abandoned) {
             return Err(Refusal::Over.into());
@@ -271,16 +279,16 @@ impl Support {
         Ok(None)
     }
 
-    /// It is not in the history: open (again) already, still ending, or too long ago.
-    async fn open_already(&self, caller: &Caller, id: RequestId) -> Result<Asked> {
+    /// It is not in the history: open (again) already, or still ending. `None`: neither.
+    async fn open_already(&self, caller: &Caller, id: RequestId) -> Result<Option<Asked>> {
         let snapshot = self.store.load(rows::member_partition(caller.user_id)).await?;
         let Some(open) = rows::open(&snapshot)?.filter(|open| open.request_id == id) else {
-            return Err(conflict(words::REOPEN_LATE));
+            return Ok(None);
         };
         let found = self.find(&open).await?;
         match found {
             Some(Found { request, position, wait }) if open.reopened_at.is_some() => {
-                Ok(Asked { request, position, wait })
+                Ok(Some(Asked { request, position, wait }))
             }
             Some(Found { request, .. }) if request.ended_at.is_none() => {
                 Err(conflict(words::ONE_AT_A_TIME))
