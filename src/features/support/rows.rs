@@ -73,6 +73,7 @@ record! {
         walks: u64,
         ratios: u64,
         sampled_at: Option<i64>,
+        stretch: Option<i64>,
     }
 }
 
@@ -274,6 +275,7 @@ pub(super) fn desk(id: DeskId, snapshot: &Snapshot, rules: Rules) -> Result<Opti
             walks: Ring { values: walks, taken: row.walks },
             ratios: Ring { values: ratios, taken: row.ratios },
             sampled_at: row.sampled_at.unwrap_or_default(),
+            stretch: row.stretch.unwrap_or_default(),
         };
     }
     Ok(Some(desk))
@@ -381,6 +383,7 @@ pub(super) fn pace_row(pace: &Pace) -> PaceRow {
         walks: pace.walks.taken,
         ratios: pace.ratios.taken,
         sampled_at: Some(pace.sampled_at),
+        stretch: Some(pace.stretch),
     }
 }
 

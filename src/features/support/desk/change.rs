@@ -21,12 +21,18 @@ pub(super) struct Marks {
     seen: u64,
     walks: u64,
     ratios: u64,
+    stretch: i64,
 }
 
 impl Marks {
     pub(super) const fn of(desk: &Desk) -> Self {
         let pace = &desk.pace;
-        Self { seen: pace.seen, walks: pace.walks.taken, ratios: pace.ratios.taken }
+        Self {
+            seen: pace.seen,
+            walks: pace.walks.taken,
+            ratios: pace.ratios.taken,
+            stretch: pace.stretch,
+        }
     }
 }
 
@@ -303,6 +309,7 @@ impl Writing<'_> {
         if pace.seen != marks.seen
             || pace.walks.taken != marks.walks
             || pace.ratios.taken != marks.ratios
+            || pace.stretch != marks.stretch
         {
             change.write(rows::pace_row(pace));
             for (item, sample) in rows::fresh(&pace.walks, marks.walks) {

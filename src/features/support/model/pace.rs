@@ -9,7 +9,11 @@
 //! A desk also learns how its predictions did: from then on the range is that of the newest real
 //! waits over what had been expected. That takes in whatever no formula knows: pauses of coaches,
 //! offers nobody took, a day that speeds up. Source: split conformal prediction (Vovk et al.,
-//! "Algorithmic Learning in a Random World", 2005).
+//! "Algorithmic Learning in a Random World", 2005). And it watches whether its ranges hold: they
+//! are stretched with each wait that fell out of its range, and tightened a little with each that
+//! did not, so that in the long run eight of ten hold, whatever the day is like. Source: adaptive
+//! conformal inference (Gibbs and Candès, "Adaptive Conformal Inference Under
+//! Distribution Shift", 2021).
 
 use protocol::Millis;
 
@@ -38,6 +42,14 @@ const LEARNED: u64 = 48;
 /// the past is not the future.
 const LOW: f64 = 0.05;
 const HIGH: f64 = 0.95;
+/// Of a hundred ranges so many may fail: what lies outside of p10 and p90.
+const FAIL_PERCENT: i64 = 20;
+/// How far one wait stretches or tightens, in millionths of a natural logarithm; shared by those
+/// who wait, since a range is judged only when as many others were stated after it.
+const STEP: i64 = 3_000_000;
+const STEP_SHARED_BY_MIN: i64 = 20;
+/// A range is stretched by e² at most.
+const STRETCH_MAX: i64 = 2_000_000;
 /// In which a ratio is kept.
 const PARTS: f64 = 1_000.0;
 
@@ -68,6 +80,8 @@ pub(crate) struct Pace {
     pub(crate) ratios: Ring,
     /// When the last of those was taken.
     pub(crate) sampled_at: Millis,
+    /// How much wider ranges are made, in millionths of a natural logarithm.
+    pub(crate) stretch: i64,
 }
 
 /// A prediction.
@@ -152,6 +166,13 @@ impl Pace {
         }
     }
 
+    /// A range held, or did not, while so many wait.
+    pub(crate) fn judged(&mut self, held: bool, waiting: usize) {
+        let shared_by = STEP_SHARED_BY_MIN.saturating_add_unsigned(waiting as u64);
+        let by = if held { -FAIL_PERCENT } else { 100 - FAIL_PERCENT };
+        self.stretch = (self.stretch + STEP / shared_by * by / 100).clamp(0, STRETCH_MAX);
+    }
+
     /// The wait of the one at `position`, with `free` of `places` not in use.
     pub(crate) fn forecast(&self, position: u32, places: u32, free: u32) -> Option<Forecast> {
         if self.seen < SAMPLES_MIN || self.departures <= 0 {
@@ -185,6 +206,8 @@ impl Pace {
             Some(range) if self.ratios.taken >= LEARNED => range,
             Some((low, high)) => (low.min(alone.0), high.max(alone.1)),
         };
+        let stretch = (real(self.stretch) / 1_000_000.0).exp();
+        let (low, high) = (low / stretch, high * stretch);
         let expected_ms = whole(expected).max(1);
         Some(Forecast { expected_ms, range_ms: Some(outward(low, high)) })
     }

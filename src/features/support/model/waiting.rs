@@ -48,6 +48,9 @@ impl Desk {
         let waited_ms = (now - stated.at).max(0);
         request.waited_ms = Some(waited_ms);
         self.pace.waited(stated.expected_ms, waited_ms, now);
+        if let Some(held) = stated.holds(waited_ms).filter(|_| stated.expected_ms > 0) {
+            self.pace.judged(held, self.waiting.len());
+        }
     }
 
     /// A place became free.
