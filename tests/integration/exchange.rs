@@ -1,9 +1,8 @@
 //! Exchange sessions through the public door, on both engines: their whole life, nobody in two
 //! at once, offers that one takes, time that is counted once, and faults between any two steps.
 
-use crate::cassandra::Cassandra;
 use crate::engines::START;
-use crate::server::{Person, TestServer, client_id, eventually};
+use crate::server::{Person, Site, TestServer, client_id, eventually};
 use futures_util::future::join_all;
 use protocol::conversations::{Get as GetConversation, Send};
 use protocol::exchange::{
@@ -19,7 +18,6 @@ use protocol::limits::{
 use protocol::people::{Block, Unblock};
 use protocol::{Error, ErrorCode, Event, ExchangeId, GroupId, Topic, UserId};
 use sanctuary::clock::Clock;
-use tempfile::{TempDir, tempdir};
 
 const MIN: i64 = 60_000;
 const HOUR: i64 = 60 * MIN;
@@ -29,27 +27,21 @@ const RELAYED_MS: i64 = 60_000;
 
 /// A store that nodes are opened on.
 struct Place {
-    folder: TempDir,
+    site: Site,
     clock: Clock,
-    cassandra: Option<Cassandra>,
 }
 
 impl Place {
     fn embedded() -> Self {
-        Self { folder: tempdir().unwrap(), clock: Clock::manual(START), cassandra: None }
+        Self { site: Site::embedded(), clock: Clock::manual(START) }
     }
 
     async fn cassandra() -> Option<Self> {
-        let home = Cassandra::new().await?;
-        Some(Self { cassandra: Some(home), ..Self::embedded() })
+        Some(Self { site: Site::on_cassandra().await?, ..Self::embedded() })
     }
 
     async fn node(&self) -> TestServer {
-        let (folder, clock) = (self.folder.path(), self.clock.clone());
-        match &self.cassandra {
-            None => TestServer::open_at(folder, clock).await,
-            Some(home) => TestServer::open_on_cassandra(home, folder, clock).await,
-        }
+        self.site.open(&self.clock).await
     }
 }
 

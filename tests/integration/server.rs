@@ -20,7 +20,6 @@ use sanctuary::bus::RedisBus;
 use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
 use sanctuary::engine::Faults;
-use sanctuary::engine::cql::Cql;
 use sanctuary::engine::schema::Schema;
 use sanctuary::engine::sqlite::{Options, Sqlite};
 use sanctuary::features::accounts::{Accounts, NewPeople};
@@ -66,12 +65,20 @@ pub(crate) struct Site {
 impl Site {
     /// One for each engine there is.
     pub(crate) async fn all() -> Vec<Self> {
-        let site = |cassandra| Self { folder: tempdir().unwrap(), cassandra };
-        let mut sites = vec![site(None)];
-        if let Some(cassandra) = Cassandra::new().await {
-            sites.push(site(Some(cassandra)));
-        }
+        let mut sites = vec![Self::embedded()];
+        sites.extend(Self::on_cassandra().await);
         sites
+    }
+
+    /// One with an SQLite file.
+    pub(crate) fn embedded() -> Self {
+        Self { folder: tempdir().unwrap(), cassandra: None }
+    }
+
+    /// One with a keyspace on the real Cassandra, where there is one.
+    pub(crate) async fn on_cassandra() -> Option<Self> {
+        let cassandra = Some(Cassandra::new().await?);
+        Some(Self { cassandra, ..Self::embedded() })
     }
 
     /// What is in the data folder of a node.
@@ -178,28 +185,6 @@ impl TestServer {
         });
         let engine = Engine::embedded(engine.unwrap(), &network.bus);
         Self::over(engine, faults, clock, network, nodes, settings).await
-    }
-
-    /// A node on a keyspace.
-    pub(crate) async fn on_cql(folder: &Path, clock: Clock, node: &str, keyspace: &str) -> Self {
-        let faults = Arc::new(Faults::default());
-        let cql = Cql::open(sanctuary::engine::cql::Options {
-            clock: clock.clone(),
-            faults: Arc::clone(&faults),
-            ..crate::cassandra::options(node, keyspace, Schema::embedded().clone().unwrap())
-        });
-        let network = Network::local();
-        let engine = Engine::cql(cql.await.unwrap(), &network.bus);
-        let settings = Self::settings(folder);
-        Self::over(engine, faults, clock, network, None, settings).await
-    }
-
-    /// A node on the real Cassandra, with the master key in a folder.
-    pub(crate) async fn open_on_cassandra(home: &Cassandra, folder: &Path, clock: Clock) -> Self {
-        let (cql, faults) = home.connect(&clock).await.unwrap();
-        let network = Network::local();
-        let engine = Engine::cql(cql, &network.bus);
-        Self::over(engine, faults, clock, network, None, Self::settings(folder)).await
     }
 
     async fn over(

@@ -2,9 +2,8 @@
 //! lost or refused between a decision and what follows from it, and at the end nobody is
 //! forgotten, nobody has two coaches, and no coach has more people than wanted. On both engines.
 
-use crate::cassandra::{Keyspace, node};
 use crate::engines::START;
-use crate::server::{Person, TestServer, client_id};
+use crate::server::{Person, Site, TestServer, client_id};
 use futures_util::future::join_all;
 use protocol::conversations::Send;
 use protocol::support::{
@@ -248,20 +247,12 @@ async fn days_by_chance_on_two_nodes_of_the_embedded_store() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn days_by_chance_on_two_nodes_of_a_cluster() {
-    let Some(node) = node() else { return };
-    let keyspace = Keyspace::new(node, "support");
-    let folder = tempdir().unwrap();
+    let Some(site) = Site::on_cassandra().await else { return };
     let clock = Clock::manual(START);
-    let mut nodes = Vec::new();
-    for _ in 0..2 {
-        let (node, name) = (&keyspace.node, &keyspace.name);
-        nodes.push(TestServer::on_cql(folder.path(), clock.clone(), node, name).await);
-    }
+    let nodes = vec![site.open(&clock).await, site.open(&clock).await];
     let day = Day::new(nodes).await;
     let _sockets =
         [day.nodes[0].socket(&day.coaches[0]).await, day.nodes[1].socket(&day.coaches[1]).await];
     day.pass(7).await;
     day.judge().await;
-    drop(day);
-    keyspace.drop().await;
 }
