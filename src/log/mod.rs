@@ -8,10 +8,12 @@
 //!
 //! Does not know: conversations, groups, people. State is opaque bytes to it.
 
+mod begun;
 pub mod cql;
 mod feed;
 mod sqlite;
 
+pub use begun::{Begun, begin};
 pub use cql::{CqlLog, REDACT_TIMER};
 pub use feed::append_to_feed;
 pub use sqlite::SqliteLog;

@@ -40,6 +40,9 @@ impl Conversations {
         let text = message_text(text.unwrap_or_default())?;
         let key = Key::of_client(caller.user_id, client_id);
         let me = caller.user_id;
+        // The lane keeps messages of one connection in order, although something may be looked up
+        // before the append.
+        let turn = caller.lane.lock().await;
         let Door { barred, asked, known } = self.door(me, conversation_id).await?;
         let action = Action::Send {
             sender: me,
@@ -49,8 +52,10 @@ impl Conversations {
             text,
             reply_to,
         };
-        let appended =
-            self.append_unless(conversation_id, Some(key), Some(me), action, barred).await?;
+        let append = self.append_unless(conversation_id, Some(key), Some(me), action, barred);
+        let begun = log::begin(append).await;
+        drop(turn);
+        let appended = begun.end().await?;
         if let Some(asked) = asked {
             self.spoken(conversation_id, me, asked, known).await?;
         }

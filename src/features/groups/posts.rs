@@ -9,8 +9,6 @@ use protocol::groups::{CreatePost, ListPosts, Post, PostCreated, PostPublished, 
 use protocol::limits::{PAGE_BYTES_MAX, POST_CHARS_MAX};
 use protocol::{Error, Event, Seq, Topic};
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::task::Poll;
 
 impl Groups {
     /// `post.create`
@@ -33,15 +31,10 @@ impl Groups {
         };
         let key = Key::of_client(caller.user_id, client_id);
         let topic = Topic::Group(group_id);
-        let mut append =
-            Box::pin(log::append_to_feed(&*self.log, topic, key, Some(caller.user_id), event));
-        // The first poll enqueues; the next post may follow while this one is written.
-        let first = poll_fn(|cx| Poll::Ready(append.as_mut().poll(cx))).await;
+        let append = log::append_to_feed(&*self.log, topic, key, Some(caller.user_id), event);
+        let begun = log::begin(append).await;
         drop(turn);
-        let appended = match first {
-            Poll::Ready(appended) => appended?,
-            Poll::Pending => append.await?,
-        };
+        let appended = begun.end().await?;
         let entry = Entry { seq: appended.seq, at: appended.at, sender: None, body: appended.body };
         match log::decode(topic, &entry)?.body {
             Event::PostCreated(post) => Ok(PostCreated {
