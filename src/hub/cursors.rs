@@ -53,8 +53,20 @@ struct Track {
     topic: Topic,
     /// Everything up to here was sent, or is known to the client.
     last: Seq,
+    /// What came after this was passed over in silence, since the person had left: it is owed,
+    /// or announced, should there be more to send.
+    silent: Option<Seq>,
     /// `None`: live.
     catch: Option<Box<Catch>>,
+}
+
+impl Track {
+    /// There is more to send.
+    fn speak(&mut self) {
+        if let Some(silent) = self.silent.take() {
+            self.last = self.last.min(silent);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -103,7 +115,7 @@ impl Cursors {
                 generation,
             })
         });
-        self.tracks.insert(at, Track { topic, last, catch });
+        self.tracks.insert(at, Track { topic, last, silent: None, catch });
     }
 
     /// Judges a live event. `held`: nothing may be sent yet.
@@ -132,6 +144,7 @@ impl Cursors {
         if seq <= track.last {
             return Verdict::Skip;
         }
+        track.speak();
         let missing = seq - track.last - 1;
         if missing > 0 && missing <= REPAIR_EVENTS_MAX {
             self.generation = next_generation;
@@ -184,6 +197,7 @@ impl Cursors {
         let Some(track) = self.tracks.get_mut(at) else { return Verdict::Skip };
         let since = if is_new { since } else { 0 };
         if until > track.last {
+            track.speak();
             let (then, seen, fresh) = (until, until, false);
             let catch = Catch { until, then, seen, fresh, held: None, since, generation };
             track.catch = Some(Box::new(catch));
@@ -294,6 +308,7 @@ impl Cursors {
             }
             catch.until = catch.seen;
             catch.then = catch.seen;
+            track.speak();
         }
         if !self.turns.contains(&track.topic) {
             self.turns.push_back(track.topic);
@@ -329,13 +344,15 @@ impl Cursors {
     }
 
     /// Whether a page is still what is wanted: if not, and the topic still catches up, it is
-    /// read again. If so, everything up to `covered` counts as sent.
-    pub(super) fn caught(&mut self, wanted: Wanted, covered: Seq) -> bool {
+    /// read again. If so, everything up to `covered` counts as sent; what is after `silent` was
+    /// not even announced.
+    pub(super) fn caught(&mut self, wanted: Wanted, covered: Seq, silent: Option<Seq>) -> bool {
         let Ok(at) = self.find(wanted.topic) else { return false };
         let Some(track) = self.tracks.get_mut(at) else { return false };
         let current = track.catch.as_ref().is_some_and(|c| c.generation == wanted.generation);
         if current {
             track.last = track.last.max(covered);
+            track.silent = silent;
         }
         self.go_on(at);
         current
@@ -382,10 +399,10 @@ mod tests {
         let page = wanted(&mut cursors);
         assert_eq!(span(page), (10, 13));
         assert_eq!(cursors.offer(topic(1), 14, None), Verdict::Skip);
-        assert!(cursors.caught(page, 13));
+        assert!(cursors.caught(page, 13, None));
         let page = wanted(&mut cursors);
         assert_eq!(span(page), (13, 14));
-        assert!(cursors.caught(page, 14));
+        assert!(cursors.caught(page, 14, None));
         assert_eq!(cursors.next_wanted(), None);
         assert_eq!(cursors.offer(topic(1), 15, None), Verdict::Send);
     }
@@ -408,11 +425,11 @@ mod tests {
         assert!(cursors.follow(topic(1), replay(5, 305, 900)));
         let page = wanted(&mut cursors);
         assert_eq!(span(page), (5, 305));
-        assert!(cursors.caught(page, 100));
+        assert!(cursors.caught(page, 100, None));
         let page = wanted(&mut cursors);
         assert_eq!(span(page), (100, 305));
         cursors.offer(topic(1), 901, None);
-        assert!(cursors.caught(page, 305));
+        assert!(cursors.caught(page, 305, None));
         assert_eq!(span(wanted(&mut cursors)), (900, 901));
     }
 
@@ -447,7 +464,7 @@ mod tests {
         assert_eq!((first.topic, span(first)), (topic(2), (1, 2)));
         let second = wanted(&mut cursors);
         assert_eq!((second.topic, span(second)), (topic(1), (7, 8)));
-        assert!(cursors.caught(first, 2));
+        assert!(cursors.caught(first, 2, None));
         assert_eq!(span(wanted(&mut cursors)), (2, 3));
     }
 
@@ -471,9 +488,9 @@ mod tests {
         assert!(cursors.follow(topic(1), replay(0, 10, 10)));
         let page = wanted(&mut cursors);
         cursors.remove(topic(1));
-        assert!(!cursors.caught(page, 10));
+        assert!(!cursors.caught(page, 10, None));
         assert!(cursors.follow(topic(1), replay(3, 10, 10)));
-        assert!(!cursors.caught(page, 10));
+        assert!(!cursors.caught(page, 10, None));
         assert_eq!(span(wanted(&mut cursors)), (3, 10));
     }
 
@@ -491,10 +508,10 @@ mod tests {
         assert_eq!(cursors.missed(&missed(3, 13), None), Verdict::Skip);
         let page = wanted(&mut cursors);
         assert_eq!((span(page), page.since), ((10, 12), 0));
-        assert!(cursors.caught(page, 12));
+        assert!(cursors.caught(page, 12, None));
         let page = wanted(&mut cursors);
         assert_eq!(span(page), (12, 13));
-        assert!(cursors.caught(page, 13));
+        assert!(cursors.caught(page, 13, None));
         let far = 13 + REPAIR_EVENTS_MAX + 2;
         assert_eq!(cursors.missed(&missed(3, far), None), Verdict::Jump { from: 14, to: far });
         assert_eq!(cursors.offer(topic(1), far + 1, None), Verdict::Send);
@@ -508,7 +525,7 @@ mod tests {
         let page = wanted(&mut cursors);
         assert_eq!((span(page), page.since), ((3, 5), 77));
         assert_eq!(cursors.offer(topic(1), 6, None), Verdict::Skip);
-        assert!(cursors.caught(page, 5));
+        assert!(cursors.caught(page, 5, None));
         assert_eq!(span(wanted(&mut cursors)), (5, 6));
         // Before the session is open, it is only noted.
         let mut cursors = Cursors::default();
@@ -527,5 +544,25 @@ mod tests {
         assert_eq!(cursors.offer(topic(u128::MAX), 1, None), Verdict::TooMany);
         assert!(!cursors.follow(topic(u128::MAX), replay(0, 1, 1)));
         assert_eq!(cursors.offer(topic(0), 2, None), Verdict::Send);
+    }
+
+    #[test]
+    fn what_was_passed_over_in_silence_is_owed_once_there_is_more() {
+        let mut cursors = Cursors::default();
+        assert_eq!(cursors.offer(topic(1), 10, None), Verdict::Send);
+        // 11 is missing when 12 comes, and the person has left at 10.
+        assert_eq!(cursors.offer(topic(1), 12, None), Verdict::Skip);
+        let page = wanted(&mut cursors);
+        assert_eq!(span(page), (10, 12));
+        assert!(cursors.caught(page, 12, Some(10)));
+        assert!(!cursors.owes());
+        // Back again: all since then is read, with the rights of now.
+        assert_eq!(cursors.offer(topic(1), 13, None), Verdict::Skip);
+        let page = wanted(&mut cursors);
+        assert_eq!(span(page), (10, 13));
+        // More came while it was read, and again it was not to be seen.
+        assert_eq!(cursors.offer(topic(1), 14, None), Verdict::Skip);
+        assert!(cursors.caught(page, 13, Some(10)));
+        assert_eq!(span(wanted(&mut cursors)), (10, 14));
     }
 }

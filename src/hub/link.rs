@@ -10,6 +10,7 @@ use super::frame::{self, OneSignal, Run};
 use super::outbox::{Entry, Kind, Outbox};
 use super::pace::Pace;
 use super::pulse::{Due, Seen, Tempo};
+use super::replay::Written;
 use super::signal;
 use super::state::{Begin, State};
 use crate::auth::Caller;
@@ -467,9 +468,12 @@ impl Link {
     }
 
     /// A page came: frames of the topic's events up to `covered`.
-    pub(super) fn caught(&self, wanted: Wanted, covered: Seq, bytes: Bytes, frames: u32) {
+    pub(super) fn caught(&self, wanted: Wanted, page: Written) {
+        let Written { bytes, frames, covered, silent } = page;
+        let bytes = Bytes::from(bytes);
         self.change(|inner| {
-            if inner.closed.is_none() && inner.cursors.caught(wanted, covered) && frames > 0 {
+            let current = inner.closed.is_none() && inner.cursors.caught(wanted, covered, silent);
+            if current && frames > 0 {
                 let channel = signal::tag_of_topic(wanted.topic);
                 let entry = Entry { bytes, kind: Kind::Durable, frames, channel, key: 0 };
                 inner.push_durable(entry);

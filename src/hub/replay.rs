@@ -14,11 +14,14 @@ use std::sync::Arc;
 const PAGE_BYTES: usize = 32 * 1024;
 
 /// Frames that are sent for a page.
-struct Written {
-    bytes: Vec<u8>,
-    frames: u32,
+#[derive(Default)]
+pub(super) struct Written {
+    pub(super) bytes: Vec<u8>,
+    pub(super) frames: u32,
     /// Everything up to here was in the page, or is not there, or is not to be seen.
-    covered: Seq,
+    pub(super) covered: Seq,
+    /// The person has left: what came after this is neither in the page nor announced.
+    pub(super) silent: Option<Seq>,
 }
 
 impl Hub {
@@ -34,8 +37,13 @@ impl Hub {
             };
             match hub.page(link.format(), wanted, visible).await {
                 Ok(Some(page)) => {
-                    link.caught(wanted, page.covered, page.bytes.into(), page.frames);
+                    link.caught(wanted, page);
                     metrics::counter!("sanctuary_replay_pages_total").increment(1);
+                }
+                // Who left a conversation may be back in it.
+                Ok(None) if matches!(wanted.topic, Topic::Conversation(_)) => {
+                    let (covered, silent) = (wanted.until, Some(wanted.after));
+                    link.caught(wanted, Written { covered, silent, ..Written::default() });
                 }
                 Ok(None) => link.unfollow(wanted.topic),
                 Err(error) => {
@@ -64,7 +72,7 @@ impl Hub {
 
 fn write(format: Format, wanted: Wanted, visible: Visible, page: &Page) -> Written {
     let topic = wanted.topic;
-    let mut written = Written { bytes: Vec::new(), frames: 0, covered: wanted.until };
+    let mut written = Written { covered: wanted.until, ..Written::default() };
     let mut expected = wanted.after + 1;
     for entry in page.entries.iter().take_while(|entry| entry.seq <= wanted.until) {
         written.covered = entry.seq;
@@ -83,10 +91,14 @@ fn write(format: Format, wanted: Wanted, visible: Visible, page: &Page) -> Writt
         written.frames += 1;
         expected = entry.seq + 1;
     }
-    // What comes later will jump over the rest, unless the person has left for good.
+    // What comes later will jump over the rest. Who has left hears no more, unless they are back.
     let covered = written.covered;
-    if expected <= covered && visible.until.is_none_or(|until| expected <= until) {
-        written.announce(format, topic, expected, covered);
+    if expected <= covered {
+        if visible.until.is_none_or(|until| expected <= until) {
+            written.announce(format, topic, expected, covered);
+        } else {
+            written.silent = Some(expected - 1);
+        }
     }
     written
 }
