@@ -12,13 +12,15 @@ use protocol::{Seq, Topic, UserId};
 pub struct Visible {
     /// The first seq.
     pub from: Seq,
+    /// The first that is pushed to who has no place in the topic yet: what is before is history.
+    pub live: Seq,
     /// The last seq; `None`: to the end, and live.
     pub until: Option<Seq>,
 }
 
 impl Visible {
     /// All of it.
-    pub const ALL: Self = Self { from: 1, until: None };
+    pub const ALL: Self = Self { from: 1, live: 1, until: None };
 
     /// Whether an event is in it.
     pub fn contains(self, seq: Seq) -> bool {

@@ -74,9 +74,10 @@ fn write(format: Format, wanted: Wanted, visible: Visible, page: &Page) -> Writt
     let topic = wanted.topic;
     let mut written = Written { covered: wanted.until, ..Written::default() };
     let mut expected = wanted.after + 1;
+    let is_new = wanted.since > 0;
     for entry in page.entries.iter().take_while(|entry| entry.seq <= wanted.until) {
         written.covered = entry.seq;
-        if entry.at < wanted.since {
+        if is_new && (entry.at < wanted.since || entry.seq < visible.live) {
             // From before this connection could hear of it.
             expected = expected.max(entry.seq + 1);
             continue;

@@ -96,12 +96,16 @@ impl Repair {
             }
             let Some(since) = owed else { continue };
             let begun = self.clock.now();
+            let doubts = (!is_away()).then(|| suspects.count());
             self.people.forget_all();
             let failed = self.pass(since - CLOCK_MARGIN_MS).await;
             metrics::counter!("sanctuary_repair_passes_total").increment(1);
             if failed == 0 {
                 owed = None;
                 looked = begun;
+                if let Some(count) = doubts {
+                    suspects.settle(count);
+                }
             } else {
                 tracing::warn!(sessions = failed, "sessions were not repaired; again soon");
             }

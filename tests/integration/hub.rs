@@ -6,7 +6,7 @@ use protocol::conversations::{Receipt, TypingNow};
 use protocol::session::{Cursor, Open, Ping};
 use protocol::topics::{Gap, Subscribe};
 use protocol::{ConversationId, Format, Push, Signal, Topic};
-use sanctuary::bus::{Channel, Class, Message, Notice, Publication};
+use sanctuary::bus::{Channel, Missed, Class, Message, Notice, Publication};
 use sanctuary::hub::REPAIR_EVENTS_MAX;
 use sanctuary::rights::Visible;
 use std::sync::Arc;
@@ -215,7 +215,7 @@ async fn a_replay_shows_what_may_be_seen_and_announces_the_rest() {
         stage.stub.publish(TALK, Vec::new()).await;
     }
     let views = |visible| stage.views.0.lock().unwrap().insert(TALK, visible);
-    views(Some(Visible { from: 5, until: Some(8) }));
+    views(Some(Visible { from: 5, live: 5, until: Some(8) }));
     let mut client = Client::connect(stage.addr, Format::Json).await;
     client.call(open(1, &[(TALK, 2)])).await.unwrap();
     assert_eq!(client.signal().await, Signal::Gap(Gap { topic: TALK, from: 3, to: 4 }));
@@ -228,6 +228,22 @@ async fn a_replay_shows_what_may_be_seen_and_announces_the_rest() {
     let mut stranger = Client::connect(stage.addr, Format::Json).await;
     stranger.call(open(2, &[(TALK, 2)])).await.unwrap();
     stranger.call(Ping::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_joins_is_pushed_what_comes_from_there_on() {
+    let stage = Stage::new().await;
+    for _ in 0..5 {
+        stage.stub.publish(TALK, Vec::new()).await;
+    }
+    let seen = Visible { from: 1, live: 4, until: None };
+    stage.views.0.lock().unwrap().insert(TALK, Some(seen));
+    let mut client = stage.person(1, Format::Json).await;
+    let mine = vec![Channel::User(user(1))];
+    // Here the first event was delivered, and what came then is missing; they joined with the 4th.
+    stage.stub.missed(Missed { topic: TALK, after: 1, until: 5, since: 1, audience: mine }).await;
+    assert_eq!(client.event().await, 4);
+    assert_eq!(client.event().await, 5);
 }
 
 #[tokio::test]

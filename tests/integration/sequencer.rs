@@ -135,6 +135,22 @@ fn the_first_of_a_topic_may_be_the_second_of_two() {
 }
 
 #[test]
+fn while_something_may_be_missing_more_is_read() {
+    let since = |doubt| {
+        let mut node = Node::default();
+        node.core.doubt(doubt);
+        node.core.offer(event(conversation(1), 8), 0, &mut node.out);
+        node.core.due(HOLD_MS, &mut node.out);
+        match node.out.first() {
+            Some(Out::Missed(missed)) => missed.since,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(since(Some(500_000)) < 500_000, "an outage that began then hides nothing");
+    assert_eq!(since(Some(999_999)), since(None));
+}
+
+#[test]
 fn a_topic_that_waits_holds_no_other_up() {
     let mut node = Node::default();
     node.offer(group(1), 1, 0);

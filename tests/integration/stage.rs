@@ -11,7 +11,7 @@ use protocol::{
     Seq, Topic, UserId, limits,
 };
 use sanctuary::auth::{Caller, Roles};
-use sanctuary::bus::{Channel, LocalBus, Message, Publication};
+use sanctuary::bus::{Channel, LocalBus, Message, Missed, Publication};
 use sanctuary::clock::Clock;
 use sanctuary::error::Result;
 use sanctuary::hub::{Hub, Link, Refused, Replay, Session};
@@ -231,6 +231,10 @@ impl Stub {
     /// One more event.
     pub(crate) async fn publish(&self, topic: Topic, audience: Vec<Channel>) -> Seq {
         self.publish_text(topic, audience, "a post".to_owned()).await
+    }
+
+    pub(crate) async fn missed(&self, missed: Missed) {
+        self.bus.send(Message::Missed(missed)).await.unwrap();
     }
 
     pub(crate) async fn publish_text(

@@ -73,6 +73,8 @@ pub(super) struct Inbound {
 pub(super) trait Ears: Send + Sync {
     /// A message.
     fn hear(&self, payload: &[u8]);
+    /// The link broke; since then it may not have been well.
+    fn deaf_since(&self, since: Millis);
     /// All channels are subscribed again; what was said since then may be missing.
     fn missed_since(&self, since: Millis);
     /// A channel is not subscribed any more.
@@ -165,7 +167,7 @@ impl Inbound {
                     () = asks => {}
                 }
             }
-            self.broke(&shard);
+            self.broke(&shard, &*ears);
             if begun.elapsed() > Duration::from_millis(BACKOFF_MS.1) {
                 pause_ms = BACKOFF_MS.0;
             }
@@ -283,10 +285,11 @@ impl Inbound {
         taken
     }
 
-    fn broke(&self, shard: &Shard) {
+    fn broke(&self, shard: &Shard, ears: &dyn Ears) {
         if self.whole.send_replace(false) {
             tracing::warn!(server = shard.name(), "the link that listens broke");
             metrics::counter!("sanctuary_bus_links_broken_total").increment(1);
+            ears.deaf_since(self.heard_at.load(Ordering::SeqCst));
         }
         for there in self.channels().wanted.values_mut() {
             there.confirmed = false;

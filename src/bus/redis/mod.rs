@@ -39,7 +39,7 @@ const FLUSH_TIMEOUT_MS: u64 = 2_000;
 const SETTLE_TIMEOUT_MS: u64 = 5_000;
 /// A node that died published nothing for longer than this before others noticed, by their
 /// clocks.
-const LAPSE_MS: Millis = (LEASE_MS + REFRESH_MS).cast_signed();
+pub(super) const LAPSE_MS: Millis = (LEASE_MS + REFRESH_MS).cast_signed();
 
 /// One server: what goes there and what comes from there.
 struct Way {
@@ -104,7 +104,16 @@ impl RedisBus {
     ) {
         let joined: Joined = Arc::new(joined);
         let mut tasks = vec![
-            tokio::spawn(sequencer::run(log, self.clock.clone(), joined, drain.feed, drain.hub)),
+            tokio::spawn(sequencer::run(
+                sequencer::Around {
+                    log,
+                    clock: self.clock.clone(),
+                    suspects: Arc::clone(&self.suspects),
+                    joined,
+                },
+                drain.feed,
+                drain.hub,
+            )),
             tokio::spawn(watch_peers(
                 Arc::clone(&self.suspects),
                 Arc::clone(peers),
@@ -340,6 +349,10 @@ impl Ears for Hearing {
             Some(wire::Said::Goodbye(epoch)) => self.peers.dismiss(epoch),
             None => {}
         }
+    }
+
+    fn deaf_since(&self, since: Millis) {
+        self.suspects.doubt(since);
     }
 
     fn missed_since(&self, since: Millis) {

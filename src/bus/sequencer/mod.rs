@@ -10,8 +10,9 @@
 
 mod task;
 
-pub(super) use task::{Feed, Joined, run};
+pub(super) use task::{Around, Feed, Joined, run};
 
+use super::redis::LAPSE_MS;
 use super::{Channel, Missed, Publication, suspects::CLOCK_MARGIN_MS};
 use protocol::{Millis, Seq, Topic};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -30,6 +31,10 @@ pub const HELD_PER_TOPIC_MAX: usize = 1_024;
 pub const HELD_EVENTS_MAX: usize = 16 * 1_024;
 /// Missing events that are read once for the node; beyond it, connections announce the gap.
 pub const READ_EVENTS_MAX: u64 = 300;
+
+/// How much older than an event that may be which was lost before it and nobody knows of yet: a
+/// node's lease has to lapse first.
+const LOOKS_BACK_MS: Millis = LAPSE_MS + CLOCK_MARGIN_MS;
 
 /// What leaves.
 #[derive(Debug)]
@@ -74,9 +79,16 @@ pub struct Sequencer {
     /// Topics with something that waits, by when it has waited long enough.
     due: BTreeSet<(u64, Topic)>,
     held: usize,
+    /// From when on something may be missing.
+    doubt: Option<Millis>,
 }
 
 impl Sequencer {
+    /// What was published since then may not have come, and nobody has looked after it yet.
+    pub const fn doubt(&mut self, since: Option<Millis>) {
+        self.doubt = since;
+    }
+
     /// Takes an event.
     pub fn offer(&mut self, publication: Publication, now: u64, out: &mut Vec<Out>) {
         let (topic, seq) = (publication.topic, publication.seq);
@@ -151,7 +163,7 @@ impl Sequencer {
             // What came before may be late for longer than anybody waits: whoever has no place
             // in the topic yet reads what is as new as this.
             if let Some((_, (_, first))) = track.held.first_key_value() {
-                out.push(missed(until.saturating_sub(READ_EVENTS_MAX), first));
+                out.push(missed(until.saturating_sub(READ_EVENTS_MAX), first, self.doubt));
             }
             track.last = Some(until);
             self.drain(topic, out);
@@ -176,7 +188,7 @@ impl Sequencer {
         for (seq, (_, publication)) in held {
             let after = track.last.unwrap_or((seq - 1).saturating_sub(READ_EVENTS_MAX));
             if seq > after + 1 {
-                out.push(missed(after, &publication));
+                out.push(missed(after, &publication, self.doubt));
             }
             if track.last.is_none_or(|last| seq > last) {
                 track.send(publication, out);
@@ -287,12 +299,13 @@ impl Sequencer {
 }
 
 /// What lies between `after` and an event did not come.
-fn missed(after: Seq, before: &Publication) -> Out {
+fn missed(after: Seq, before: &Publication, doubt: Option<Millis>) -> Out {
+    let since = before.at - LOOKS_BACK_MS;
     Out::Missed(Missed {
         topic: before.topic,
         after,
         until: before.seq - 1,
-        since: before.at - CLOCK_MARGIN_MS,
+        since: doubt.map_or(since, |doubt| since.min(doubt - CLOCK_MARGIN_MS)),
         audience: before.audience.clone(),
     })
 }

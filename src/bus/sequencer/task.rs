@@ -1,7 +1,7 @@
 //! Runs a [`Sequencer`] between the bus and the hub, and reads for it from the log.
 
 use super::{ACTIVE_MS, Gap, NET_MS, Out, READ_EVENTS_MAX, Sequencer, own_channel};
-use crate::bus::{Channel, Message, Missed, Publication, suspects::CLOCK_MARGIN_MS};
+use crate::bus::{Channel, Message, Missed, Publication, Suspects, suspects::CLOCK_MARGIN_MS};
 use crate::clock::Clock;
 use crate::log::{Log, Span};
 use protocol::{Millis, Seq, Topic};
@@ -46,12 +46,22 @@ enum Found {
     Added(Missed),
 }
 
+/// What the task uses.
+pub(in crate::bus) struct Around {
+    /// Where what is missing is read.
+    pub(in crate::bus) log: Arc<dyn Log>,
+    /// The time.
+    pub(in crate::bus) clock: Clock,
+    /// What may be missing.
+    pub(in crate::bus) suspects: Arc<Suspects>,
+    /// Who came to hear of what.
+    pub(in crate::bus) joined: Joined,
+}
+
 /// The parts of the task.
 struct Task {
     core: Sequencer,
-    log: Arc<dyn Log>,
-    clock: Clock,
-    joined: Joined,
+    around: Around,
     begun: Instant,
     reads: Arc<Semaphore>,
     found: mpsc::Sender<Found>,
@@ -60,18 +70,14 @@ struct Task {
 
 /// Runs until nobody feeds it any more.
 pub(in crate::bus) async fn run(
-    log: Arc<dyn Log>,
-    clock: Clock,
-    joined: Joined,
+    around: Around,
     mut feed: mpsc::Receiver<Feed>,
     hub: mpsc::Sender<Message>,
 ) {
     let (found, mut results) = mpsc::channel(RESULTS_MAX);
     let mut task = Task {
         core: Sequencer::default(),
-        log,
-        clock,
-        joined,
+        around,
         begun: Instant::now(),
         reads: Arc::new(Semaphore::new(READS_MAX)),
         found,
@@ -88,6 +94,7 @@ pub(in crate::bus) async fn run(
                 if taken == 0 {
                     return;
                 }
+                task.core.doubt(task.around.suspects.in_doubt());
                 for fed in wave.drain(..) {
                     task.take(fed, &mut through);
                 }
@@ -100,6 +107,7 @@ pub(in crate::bus) async fn run(
                 task.compare();
             }
         }
+        task.core.doubt(task.around.suspects.in_doubt());
         let now = task.now();
         for gap in task.core.due(now, &mut task.out) {
             task.read(gap);
@@ -135,7 +143,7 @@ impl Task {
     }
 
     fn release(&mut self, through: &mut Vec<Message>) {
-        let (out, joined) = (std::mem::take(&mut self.out), Arc::clone(&self.joined));
+        let (out, joined) = (std::mem::take(&mut self.out), Arc::clone(&self.around.joined));
         for out in out {
             match out {
                 Out::Event(publication) => {
@@ -155,7 +163,7 @@ impl Task {
         match found {
             Found::Gap(gap, events) => self.core.filled(&gap, events, &mut self.out),
             Found::Head(topic, head) => {
-                let since = self.clock.now() - NET_LOOKS_BACK_MS;
+                let since = self.around.clock.now() - NET_LOOKS_BACK_MS;
                 let gap = self.core.head(topic, head, since, &mut self.out);
                 if let Some(gap) = gap {
                     self.read(gap);
@@ -167,7 +175,7 @@ impl Task {
 
     /// Reads what is missing, once for the node.
     fn read(&self, gap: Gap) {
-        let (log, found) = (Arc::clone(&self.log), self.found.clone());
+        let (log, found) = (Arc::clone(&self.around.log), self.found.clone());
         let reads = Arc::clone(&self.reads);
         tokio::spawn(async move {
             let _turn = reads.acquire_owned().await;
@@ -186,7 +194,7 @@ impl Task {
         if crate::broken::is(crate::broken::Defect::NoRepair) {
             return;
         }
-        let (log, found, topics) = (Arc::clone(&self.log), self.found.clone(), self.core.active());
+        let (log, found, topics) = (Arc::clone(&self.around.log), self.found.clone(), self.core.active());
         tokio::spawn(async move {
             for some in topics.chunks(HEADS_AT_ONCE) {
                 let Ok(heads) = log.heads(some.to_vec()).await else { return };
@@ -199,7 +207,7 @@ impl Task {
 
     /// Has the head of a topic checked for somebody who was just added to it.
     fn added(&self, feed: &Publication, topic: Topic) {
-        let (log, found) = (Arc::clone(&self.log), self.found.clone());
+        let (log, found) = (Arc::clone(&self.around.log), self.found.clone());
         let (since, audience) = (feed.at - CLOCK_MARGIN_MS, feed.audience.clone());
         let reads = Arc::clone(&self.reads);
         tokio::spawn(async move {

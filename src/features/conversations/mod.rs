@@ -164,7 +164,11 @@ impl Conversations {
         let state = self.head(id).await?.1;
         let Some(state) = state else { return Ok(None) };
         let member = state.member(user);
-        Ok(member.map(|member| Visible { from: 1, until: state.until(member) }))
+        Ok(member.map(|member| Visible {
+            from: 1,
+            live: member.joined_at,
+            until: state.until(member),
+        }))
     }
 
     /// A person's conversations in which something may have happened since then.

@@ -53,6 +53,15 @@ pub(crate) struct Member {
     pub(crate) until: Option<Seq>,
     /// Messages this person wrote here.
     pub(crate) sent: u64,
+    /// The seq of joining, the last time.
+    #[serde(default)]
+    pub(crate) joined_at: Seq,
+}
+
+impl Member {
+    const fn new(user_id: UserId, joined_at: Seq) -> Self {
+        Self { user_id, until: None, sent: 0, joined_at }
+    }
 }
 
 impl State {
@@ -300,7 +309,7 @@ pub(crate) fn decide(
             };
             Ok(written(event, state, Vec::new()))
         }
-        Action::Join { user } => join(state, *user),
+        Action::Join { user } => join(state, *user, seq),
         Action::Leave { user } => leave(state, *user, seq),
         Action::Accept { user } => accept(state, *user),
         Action::Refuse { user } => refuse(state, *user, seq),
@@ -338,7 +347,7 @@ fn open(
         closed: false,
         messages: 0,
         changed_at: 0,
-        members: members.iter().map(|&user_id| Member { user_id, until: None, sent: 0 }).collect(),
+        members: members.iter().map(|&user_id| Member::new(user_id, 1)).collect(),
         asked: stranger.map(|by| Asked { by, refused_at: None }),
         paused: false,
     };
@@ -346,7 +355,7 @@ fn open(
     Ok(written(event, state, Vec::new()))
 }
 
-fn join(mut state: State, user: UserId) -> Result<Written, Refusal> {
+fn join(mut state: State, user: UserId, seq: Seq) -> Result<Written, Refusal> {
     if state.is_member(user) {
         return Err(Refusal::AlreadySo);
     }
@@ -354,8 +363,8 @@ fn join(mut state: State, user: UserId) -> Result<Written, Refusal> {
         return Err(Refusal::Full);
     }
     match state.members.iter_mut().find(|member| member.user_id == user) {
-        Some(member) => member.until = None,
-        None => state.members.push(Member { user_id: user, until: None, sent: 0 }),
+        Some(member) => (member.until, member.joined_at) = (None, seq),
+        None => state.members.push(Member::new(user, seq)),
     }
     Ok(written(MemberJoined { user_id: user }, state, Vec::new()))
 }
