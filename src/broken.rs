@@ -4,12 +4,16 @@
 //! Compiled only with the feature `broken`, and never into a release. The defect is named by
 //! `DEFECT_ON_PURPOSE` in the environment (not `SANCTUARY_…`: it is no setting); without it
 //! nothing is broken.
+//!
+//! `ANSWERS_LOST=N` is no defect but bad luck: the answer of one commit in N never comes. A sound
+//! server lives with it.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A defect that only a crash shows leaves this much time for one.
-const DAWDLE: Duration = Duration::from_millis(50);
+const DAWDLE: Duration = Duration::from_millis(500);
 
 #[cfg(not(debug_assertions))]
 compile_error!("the feature `broken` is for tests only");
@@ -52,6 +56,14 @@ pub(crate) fn is(defect: Defect) -> bool {
         defect
     });
     *chosen == Some(defect)
+}
+
+/// Whether the answer of this commit is lost.
+pub(crate) fn loses_an_answer() -> bool {
+    static ONE_IN: OnceLock<Option<u64>> = OnceLock::new();
+    static COMMITS: AtomicU64 = AtomicU64::new(0);
+    let one_in = ONE_IN.get_or_init(|| std::env::var("ANSWERS_LOST").ok()?.parse().ok());
+    one_in.is_some_and(|n| COMMITS.fetch_add(1, Ordering::Relaxed) % n == n - 1)
 }
 
 /// Waits, where this is broken.

@@ -340,14 +340,17 @@ impl Cql {
         #[cfg(feature = "broken")]
         let again = crate::broken::is(crate::broken::Defect::BlindRetry).then(|| values.clone());
         let answer = self.session.batch(&batch, values).await;
+        let lost = fault == Some(CommitFault::Unknown);
         #[cfg(feature = "broken")]
-        let answer = match (answer, again) {
-            (Err(_), Some(values)) => self.session.batch(&batch, values).await,
-            (answer, _) => answer,
+        let (answer, lost) = match again {
+            Some(values) if lost || answer.is_err() => {
+                (self.session.batch(&batch, values).await, false)
+            }
+            _ => (answer, lost),
         };
         drop(room);
         metrics::histogram!("sanctuary_store_commit_seconds").record(started.elapsed());
-        if fault == Some(CommitFault::Unknown) {
+        if lost {
             return Ok(self.unknown("a fault on purpose".to_owned()));
         }
         match answer {

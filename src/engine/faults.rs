@@ -51,6 +51,10 @@ impl Faults {
     }
 
     pub(crate) fn on_commit(&self) -> Option<CommitFault> {
+        #[cfg(feature = "broken")]
+        if crate::broken::loses_an_answer() {
+            return Some(CommitFault::Unknown);
+        }
         if take(&self.commits_refused).is_some() {
             Some(CommitFault::Refused)
         } else {
