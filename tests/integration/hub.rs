@@ -6,7 +6,7 @@ use protocol::conversations::{Receipt, TypingNow};
 use protocol::session::{Cursor, Open, Ping};
 use protocol::topics::{Gap, Subscribe};
 use protocol::{ConversationId, Format, Push, Signal, Topic};
-use sanctuary::bus::{Channel, Missed, Class, Message, Notice, Publication};
+use sanctuary::bus::{Channel, Class, Message, Missed, Notice, Publication};
 use sanctuary::hub::REPAIR_EVENTS_MAX;
 use sanctuary::rights::Visible;
 use std::sync::Arc;

@@ -194,7 +194,8 @@ impl Task {
         if crate::broken::is(crate::broken::Defect::NoRepair) {
             return;
         }
-        let (log, found, topics) = (Arc::clone(&self.around.log), self.found.clone(), self.core.active());
+        let (log, found, topics) =
+            (Arc::clone(&self.around.log), self.found.clone(), self.core.active());
         tokio::spawn(async move {
             for some in topics.chunks(HEADS_AT_ONCE) {
                 let Ok(heads) = log.heads(some.to_vec()).await else { return };

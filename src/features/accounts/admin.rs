@@ -17,6 +17,11 @@ use std::sync::Arc;
 type Service = State<Arc<Accounts>>;
 
 pub(super) fn routes() -> Router<Arc<Accounts>> {
+    let decides = |cause: CoachCause| {
+        move |accounts: Service, caller: Caller, id: Path<UserId>, reason: Body<Reason>| {
+            decide(accounts, caller, id.0, cause, reason.0)
+        }
+    };
     Router::new()
         .route("/v1/admin/users/{id}", get(state))
         .route("/v1/admin/users/{id}/suspend", post(suspend))
@@ -24,10 +29,10 @@ pub(super) fn routes() -> Router<Arc<Accounts>> {
         .route("/v1/admin/users/{id}/delete", post(delete))
         .route("/v1/admin/users/{id}/keep", post(keep))
         .route("/v1/admin/coaches", get(applications))
-        .route("/v1/admin/coaches/{id}/approve", post(approve))
-        .route("/v1/admin/coaches/{id}/reject", post(reject))
-        .route("/v1/admin/coaches/{id}/suspend", post(suspend_coach))
-        .route("/v1/admin/coaches/{id}/restore", post(restore_coach))
+        .route("/v1/admin/coaches/{id}/approve", post(decides(CoachCause::Approve)))
+        .route("/v1/admin/coaches/{id}/reject", post(decides(CoachCause::Reject)))
+        .route("/v1/admin/coaches/{id}/suspend", post(decides(CoachCause::Suspend)))
+        .route("/v1/admin/coaches/{id}/restore", post(decides(CoachCause::Restore)))
 }
 
 /// Suspending is for moderators, too.
@@ -94,40 +99,4 @@ async fn decide(
 ) -> Outcome<Application> {
     let note = reason.note.as_deref();
     Ok(Json(accounts.decide_coach(&caller, user_id, cause, note).await?))
-}
-
-async fn approve(
-    a: Service,
-    c: Caller,
-    id: Path<UserId>,
-    body: Body<Reason>,
-) -> Outcome<Application> {
-    decide(a, c, id.0, CoachCause::Approve, body.0).await
-}
-
-async fn reject(
-    a: Service,
-    c: Caller,
-    id: Path<UserId>,
-    body: Body<Reason>,
-) -> Outcome<Application> {
-    decide(a, c, id.0, CoachCause::Reject, body.0).await
-}
-
-async fn suspend_coach(
-    a: Service,
-    c: Caller,
-    id: Path<UserId>,
-    body: Body<Reason>,
-) -> Outcome<Application> {
-    decide(a, c, id.0, CoachCause::Suspend, body.0).await
-}
-
-async fn restore_coach(
-    a: Service,
-    c: Caller,
-    id: Path<UserId>,
-    body: Body<Reason>,
-) -> Outcome<Application> {
-    decide(a, c, id.0, CoachCause::Restore, body.0).await
 }

@@ -52,9 +52,13 @@ impl Session {
         Ok(())
     }
 
-    /// Whether it came to this end by that person: then doing it again is no mistake.
-    fn ended_so(&self, state: State, by: UserId) -> bool {
-        self.state == state && self.ended_by == Some(by)
+    /// Whether a side may bring it to this end. False: they did, and doing it again is no mistake.
+    fn may_end(&self, by: UserId, state: State, transition: Transition) -> Result<bool, Refusal> {
+        self.as_side(by)?;
+        if self.state == state && self.ended_by == Some(by) {
+            return Ok(false);
+        }
+        if self.state.next(transition).is_some() { Ok(true) } else { Err(Refusal::StateWrong) }
     }
 
     /// What waits for an answer and is over in time is as good as expired.
@@ -201,7 +205,7 @@ impl Session {
         reason: Option<String>,
         now: Millis,
     ) -> Result<Vec<Happening>, Refusal> {
-        if self.ended_so(State::Declined, by) {
+        if !self.may_end(by, State::Declined, Transition::Decline)? {
             return Ok(Vec::new());
         }
         self.answers(by, now)?;
@@ -211,12 +215,8 @@ impl Session {
     }
 
     fn withdraw(&mut self, by: UserId, now: Millis) -> Result<Vec<Happening>, Refusal> {
-        self.as_side(by)?;
-        if self.ended_so(State::Withdrawn, by) {
+        if !self.may_end(by, State::Withdrawn, Transition::Withdraw)? {
             return Ok(Vec::new());
-        }
-        if self.state.next(Transition::Withdraw).is_none() {
-            return Err(Refusal::StateWrong);
         }
         if self.proposal.by != by {
             return Err(Refusal::NotYourProposal);
@@ -237,8 +237,7 @@ impl Session {
         reason: Option<String>,
         now: Millis,
     ) -> Result<Vec<Happening>, Refusal> {
-        self.as_side(by)?;
-        if self.ended_so(State::Cancelled, by) {
+        if !self.may_end(by, State::Cancelled, Transition::Cancel)? {
             return Ok(Vec::new());
         }
         self.end(Transition::Cancel, Some(by), now)?;
@@ -289,12 +288,8 @@ impl Session {
     }
 
     fn no_show(&mut self, by: UserId, now: Millis) -> Result<Vec<Happening>, Refusal> {
-        self.as_side(by)?;
-        if self.ended_so(State::NoShow, by) {
+        if !self.may_end(by, State::NoShow, Transition::NoShow)? {
             return Ok(Vec::new());
-        }
-        if self.state.next(Transition::NoShow).is_none() {
-            return Err(Refusal::StateWrong);
         }
         if now < self.starts_at().saturating_add(EXCHANGE_NO_SHOW_AFTER_MS) {
             return Err(Refusal::TooEarly);
@@ -310,8 +305,7 @@ impl Session {
         reason: Option<String>,
         now: Millis,
     ) -> Result<Vec<Happening>, Refusal> {
-        self.as_side(by)?;
-        if self.ended_so(State::Disputed, by) {
+        if !self.may_end(by, State::Disputed, Transition::Dispute)? {
             return Ok(Vec::new());
         }
         self.end(Transition::Dispute, Some(by), now)?;
