@@ -28,7 +28,7 @@ struct State {
 
 impl State {
     fn doubt(&mut self, since: Millis) {
-        self.doubt = earlier(self.doubt, since);
+        self.doubt = Some(earlier(self.doubt, since));
         self.count += 1;
     }
 }
@@ -43,7 +43,7 @@ impl Suspects {
         metrics::counter!("sanctuary_bus_suspect_total", "cause" => cause).increment(1);
         tracing::info!(cause, "live events may be missing; they are read from the log");
         let mut state = self.state();
-        state.since = earlier(state.since, since);
+        state.since = Some(earlier(state.since, since));
         state.doubt(since);
         drop(state);
         self.raised.notify_one();
@@ -88,8 +88,8 @@ impl Suspects {
     }
 }
 
-fn earlier(one: Option<Millis>, other: Millis) -> Option<Millis> {
-    Some(one.map_or(other, |one| one.min(other)))
+fn earlier(one: Option<Millis>, other: Millis) -> Millis {
+    one.map_or(other, |one| one.min(other))
 }
 
 #[cfg(test)]
