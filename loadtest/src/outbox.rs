@@ -2,7 +2,7 @@
 //! answered is sent again on the next one, in the same order and with the same `client_id`.
 
 use protocol::limits::OPEN_COMMANDS_MAX;
-use protocol::{ClientId, Command, CommandFrame, Error, Format, Seq, Topic};
+use protocol::{ClientId, Command, CommandFrame, Error, ErrorCode, Format, Seq, Topic};
 use std::collections::VecDeque;
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -43,11 +43,13 @@ pub(crate) struct Entry {
     pub(crate) purpose: Purpose,
     /// How many times it was sent.
     pub(crate) attempts: u32,
+    /// What it was told, the last time that it was to be tried again.
+    pub(crate) refused: Option<ErrorCode>,
 }
 
 impl Entry {
     pub(crate) fn new(command: impl Into<Command>, purpose: Purpose) -> Self {
-        Self { command: command.into(), purpose, attempts: 0 }
+        Self { command: command.into(), purpose, attempts: 0, refused: None }
     }
 
     const fn outlives_connection(&self) -> bool {
@@ -96,11 +98,11 @@ impl Outbox {
     }
 
     fn next_waiting(&mut self, format: Format) -> Option<Vec<u8>> {
-        let Entry { command, purpose, attempts } = self.waiting.pop_front()?;
+        let Entry { command, purpose, attempts, refused } = self.waiting.pop_front()?;
         self.next_id = self.next_id.wrapping_add(1);
         let frame = CommandFrame { id: self.next_id, command };
         let bytes = format.encode(&frame);
-        let entry = Entry { command: frame.command, purpose, attempts: attempts + 1 };
+        let entry = Entry { command: frame.command, purpose, attempts: attempts + 1, refused };
         self.under_way.push_back((frame.id, entry));
         Some(bytes)
     }
@@ -128,6 +130,15 @@ impl Outbox {
         for (_, entry) in self.later.drain(..).filter(|(_, e)| e.outlives_connection()) {
             self.waiting.push_back(entry);
         }
+    }
+
+    /// One of the commands without a reply, in words.
+    pub(crate) fn first(&self) -> Option<String> {
+        let under_way = self.under_way.iter().map(|(_, entry)| entry);
+        let later = self.later.iter().map(|(_, entry)| entry);
+        let entry = under_way.chain(later).chain(&self.waiting).next()?;
+        let refused = entry.refused.map_or("no answer", |code| code.word());
+        Some(format!("{}, sent {} times: {refused}", entry.command.name(), entry.attempts))
     }
 
     /// Commands without a reply.

@@ -223,6 +223,11 @@ impl Person {
         self.link.borrow().clone()
     }
 
+    /// One of the commands without a reply, in words.
+    pub(crate) fn first_unanswered(&self) -> Option<String> {
+        held(&self.inner).outbox.first()
+    }
+
     /// Commands without a reply.
     pub(crate) fn unanswered(&self) -> usize {
         held(&self.inner).outbox.len()

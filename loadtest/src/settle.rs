@@ -64,9 +64,9 @@ async fn answered(run: &Run, people: &[Arc<Person>]) {
         sleep(LOOK_INTERVAL).await;
     }
     for person in people {
-        let count = person.unanswered();
-        if count > 0 {
-            run.found(&person.id, &Fault::Unanswered { count });
+        if let Some(first) = person.first_unanswered() {
+            let count = person.unanswered();
+            run.found(&person.id, &Fault::Unanswered { count, first });
         }
     }
 }

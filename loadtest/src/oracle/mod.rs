@@ -117,8 +117,8 @@ pub(crate) enum Fault {
     ShownLate { person: UserId, watcher: UserId, after_ms: u128 },
 
     /// A command that never got its reply on a live connection.
-    #[error("{count} commands never got a reply")]
-    Unanswered { count: usize },
+    #[error("{count} commands never got a reply; the first is {first}")]
+    Unanswered { count: usize, first: String },
     /// The same two people have two conversations.
     #[error("two people have two conversations")]
     TwoConversations,

@@ -334,7 +334,8 @@ impl Person {
     }
 
     /// The error says that the command may be tried again, and perhaps when.
-    fn try_again(self: &Arc<Self>, entry: Entry, error: &Error) {
+    fn try_again(self: &Arc<Self>, mut entry: Entry, error: &Error) {
+        entry.refused = Some(error.code);
         let after = error.retry_after_ms.map_or(RETRY_AFTER, Duration::from_millis);
         held(&self.inner).outbox.push_later(Instant::now() + after, entry);
         let person = Arc::clone(self);

@@ -23,7 +23,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::time::sleep;
+use tokio::task::{AbortHandle, JoinHandle};
+use tokio::time::{sleep, timeout};
 
 /// The desk that is there from the start.
 const DESK_NAME: &str = "general";
@@ -170,10 +171,10 @@ pub(crate) async fn run(
     hold_load(run, began).await;
     let claimed = held(&office.claims).claimed_count() as u64;
     let mut extra = vec![("claimed_per_second", rate(claimed, began.elapsed()))];
-    join_all(tasks).await;
-    let _ = sampling.await;
+    ended(run, tasks).await;
+    ended(run, vec![sampling]).await;
     finish_conversations(&office, &coaches).await;
-    join_all(living).await;
+    ended(run, living).await;
     settle(run, &crowd.people).await;
     judge(&office, &members, &first.person, desk).await?;
     let read = |topic| matches!(topic, Topic::Conversation(_) | Topic::User(_));
@@ -191,9 +192,23 @@ async fn find_desk(person: &Person) -> Result<DeskId, SetupError> {
         .ok_or_else(|| SetupError::Usage(format!("the server has no desk {DESK_NAME:?}")))
 }
 
+/// Waits for tasks that end with the load, as long as a reply may come. Commands that have none
+/// then are found when all settles.
+async fn ended(run: &Run, tasks: Vec<JoinHandle<()>>) {
+    let aborts: Vec<AbortHandle> = tasks.iter().map(JoinHandle::abort_handle).collect();
+    let limit = run.settings.settle + run.settings.give_up;
+    if timeout(limit, join_all(tasks)).await.is_err() {
+        aborts.iter().for_each(AbortHandle::abort);
+    }
+}
+
 /// Lets those who talk come to their end, within the time for settling.
 async fn finish_conversations(office: &Office, coaches: &[Arc<Coach>]) {
-    join_all(coaches.iter().map(|coach| coach.pause())).await;
+    let pauses = coaches.iter().map(|coach| {
+        let coach = Arc::clone(coach);
+        tokio::spawn(async move { coach.pause().await })
+    });
+    ended(&office.run, pauses.collect()).await;
     let deadline = Instant::now() + office.run.settings.settle;
     while coaches.iter().any(|coach| coach.load() > 0) && Instant::now() < deadline {
         sleep(LOOK_INTERVAL).await;
