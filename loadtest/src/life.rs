@@ -1,5 +1,5 @@
 //! A person's life online: connect, open the session, talk until the connection ends, come
-//! back after a while (protocol.md, "Close codes").
+//! back after a while (protocol/README.md, "Close codes").
 
 use crate::connection::{Connection, Ended, Source, Turn};
 use crate::metrics::Measure;

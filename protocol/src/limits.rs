@@ -47,8 +47,6 @@ pub const WATCHED_USERS_MAX: usize = 200;
 pub const CONVERSATION_MEMBERS_MAX: usize = 32;
 /// Text of a message.
 pub const MESSAGE_CHARS_MAX: usize = 8_000;
-/// Attachments of a message.
-pub const ATTACHMENTS_MAX: usize = 10;
 /// A reaction.
 pub const EMOJI_BYTES_MAX: usize = 32;
 /// A message may be edited for this long.

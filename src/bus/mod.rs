@@ -38,6 +38,27 @@ pub enum Channel {
     Desk(DeskId),
 }
 
+impl Channel {
+    /// The channel of a topic; a conversation has none of its own.
+    pub const fn of(topic: Topic) -> Option<Self> {
+        match topic {
+            Topic::User(id) => Some(Self::User(id)),
+            Topic::Group(id) => Some(Self::Group(id)),
+            Topic::Desk(id) => Some(Self::Desk(id)),
+            Topic::Conversation(_) => None,
+        }
+    }
+
+    /// The topic whose events come by this channel; a person's also brings their conversations.
+    pub const fn topic(self) -> Topic {
+        match self {
+            Self::User(id) => Topic::User(id),
+            Self::Group(id) => Topic::Group(id),
+            Self::Desk(id) => Topic::Desk(id),
+        }
+    }
+}
+
 impl std::fmt::Display for Channel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

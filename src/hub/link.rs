@@ -322,7 +322,7 @@ impl Link {
         self.change(|inner| {
             inner.outbox.purge(signal::tag(channel));
             inner.early.retain(|entry| entry.channel != signal::tag(channel));
-            inner.forget(super::topic_of(channel));
+            inner.forget(channel.topic());
         });
     }
 
@@ -331,7 +331,7 @@ impl Link {
         if !matches!(channel, Channel::User(_))
             && let Some(owner) = inner.holds(self.owner())
         {
-            inner.cursors.hold(super::topic_of(channel), owner);
+            inner.cursors.hold(channel.topic(), owner);
         }
     }
 }

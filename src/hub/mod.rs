@@ -29,7 +29,7 @@ use crate::rights::Rights;
 use dashmap::DashMap;
 use pace::Pace;
 use protocol::close::CloseCode;
-use protocol::{Format, LoginId, SessionId, Topic, UserId};
+use protocol::{Format, LoginId, SessionId, UserId};
 use state::{Place, State};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
@@ -55,15 +55,6 @@ pub enum Refused {
     TooMany,
     /// A connection of the same device with a higher `attempt` is here: close with 4503.
     Older,
-}
-
-/// The topic whose events come by a channel; a person's also brings their conversations.
-pub const fn topic_of(channel: Channel) -> Topic {
-    match channel {
-        Channel::User(id) => Topic::User(id),
-        Channel::Group(id) => Topic::Group(id),
-        Channel::Desk(id) => Topic::Desk(id),
-    }
 }
 
 impl Hub {

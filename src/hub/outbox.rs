@@ -70,7 +70,7 @@ pub(super) struct Outbox {
     replies: u32,
     /// Entries that may be dropped.
     droppable: u32,
-    /// Bytes that went away since [`Outbox::settle`].
+    /// Signals that were dropped since [`Outbox::take_dropped`].
     dropped: u32,
 }
 

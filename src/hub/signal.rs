@@ -71,12 +71,7 @@ pub(super) fn tag(channel: Channel) -> u64 {
     }
 }
 
-/// The channel that a topic's events come by, where it has one of its own.
+/// The mark of the channel that a topic's events come by; 0 where it has none of its own.
 pub(super) fn tag_of_topic(topic: Topic) -> u64 {
-    match topic {
-        Topic::User(id) => tag(Channel::User(id)),
-        Topic::Group(id) => tag(Channel::Group(id)),
-        Topic::Desk(id) => tag(Channel::Desk(id)),
-        Topic::Conversation(_) => 0,
-    }
+    Channel::of(topic).map_or(0, tag)
 }

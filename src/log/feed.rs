@@ -12,13 +12,8 @@ struct Feed {
 
 impl Feed {
     fn channels(&self) -> Vec<Channel> {
-        match self.topic {
-            Topic::User(id) => vec![Channel::User(id)],
-            Topic::Group(id) => vec![Channel::Group(id)],
-            Topic::Desk(id) => vec![Channel::Desk(id)],
-            // A conversation's events are written under its own rule, which knows its members.
-            Topic::Conversation(_) => Vec::new(),
-        }
+        // A conversation's events are written under its own rule, which knows its members.
+        Channel::of(self.topic).into_iter().collect()
     }
 }
 

@@ -12,6 +12,7 @@ mod shard;
 
 pub use lease::{LEASE_MS, REFRESH_MS, Tempo};
 pub use peers::{Epoch, JoinError, Node, Peers, View};
+pub(crate) use shard::time_of;
 pub use shard::{CONNECT_TIMEOUT_MS, Health, PROBE_MS, QUERY_TIMEOUT_MS, Shard};
 
 use std::sync::Arc;

@@ -64,7 +64,7 @@ pub struct View {
     pub nodes: Arc<[Node]>,
     /// Every server answered, and none had lost its data. If not, who is here may be gone.
     pub certain: bool,
-    /// Rises with each life of another node that ended without a word, or with one.
+    /// Rises with each life of another node that ended without a goodbye that was heard.
     pub lapses: u64,
     /// Rises when this node's own lease had run out, and with it its epoch.
     pub own_lapses: u64,

@@ -98,8 +98,7 @@ impl Shard {
 
     /// The server's clock.
     pub async fn time(&self) -> Result<Millis> {
-        let (seconds, micros): (i64, i64) = self.query(&redis::cmd("TIME")).await?;
-        Ok(seconds.saturating_mul(1_000).saturating_add(micros / 1_000))
+        Ok(time_of(self.query(&redis::cmd("TIME")).await?))
     }
 
     /// A connection that listens, of its own.
@@ -184,6 +183,11 @@ fn is_link(error: &RedisError) -> bool {
         || error.is_connection_dropped()
         || error.is_timeout()
         || error.is_unrecoverable_error()
+}
+
+/// What `TIME` answers: seconds and microseconds.
+pub(crate) const fn time_of((seconds, micros): (i64, i64)) -> Millis {
+    seconds.saturating_mul(1_000).saturating_add(micros / 1_000)
 }
 
 /// A URL as it may be shown.

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::features::conversations::Conversations;
 use crate::features::people::People;
-use crate::hub::{Hub, Link, REPAIR_EVENTS_MAX, topic_of};
+use crate::hub::{Hub, Link, REPAIR_EVENTS_MAX};
 use crate::log::{Log, Span};
 use crate::rights::Rights;
 use dashmap::DashMap;
@@ -148,7 +148,7 @@ impl Repair {
         }
         let mut owed: BTreeMap<Topic, Option<Seq>> = BTreeMap::new();
         for channel in link.channels() {
-            let topic = topic_of(channel);
+            let topic = channel.topic();
             if self.rights.visible(caller, topic).await?.is_none() {
                 self.hub.revoke_here(caller.user_id, channel);
                 continue;

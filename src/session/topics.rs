@@ -91,9 +91,5 @@ impl Sessions {
 
 /// The channel that a subscription listens to; `None` for what is always on.
 pub(super) fn channel(topic: Topic) -> Option<Channel> {
-    match topic {
-        Topic::Group(id) => Some(Channel::Group(id)),
-        Topic::Desk(id) => Some(Channel::Desk(id)),
-        Topic::User(_) | Topic::Conversation(_) => None,
-    }
+    Channel::of(topic).filter(|channel| !matches!(channel, Channel::User(_)))
 }

@@ -305,8 +305,8 @@ pub trait StoreEngine: Send + Sync {
     fn get(&self, table: &'static str, key: Vec<Value>) -> BoxFuture<'_, Result<Option<Cells>>>;
     /// Rows of a partition. Plain tables and tables of maxima.
     fn list(&self, table: &'static str, range: Range) -> BoxFuture<'_, Result<Vec<Cells>>>;
-    /// Writes whole rows, or deletes by key. Plain tables only; may be repeated. All or nothing
-    /// on an embedded store, each on its own elsewhere.
+    /// Writes whole rows. Plain tables only; may be repeated. All or nothing on an embedded store,
+    /// each on its own elsewhere.
     fn put(&self, table: &'static str, rows: Vec<Cells>) -> BoxFuture<'_, Result<()>>;
     /// Deletes rows by whole primary key. Plain tables only; may be repeated.
     fn remove(&self, table: &'static str, keys: Vec<Vec<Value>>) -> BoxFuture<'_, Result<()>>;
@@ -339,14 +339,9 @@ impl Partition {
         protocol::Format::MessagePack.encode(&(self.table, &self.key, version))
     }
 
-    /// From bytes that [`Partition::to_bytes`] made, or the subject of a relay timer; `None` if
-    /// the schema has no such table.
-    pub fn from_bytes(bytes: &[u8], schema: &Schema) -> Option<Self> {
-        Self::of_relay(bytes, schema).map(|(partition, _)| partition)
-    }
-
-    /// The same with the version, 0 where there is none.
-    fn of_relay(bytes: &[u8], schema: &Schema) -> Option<(Self, Version)> {
+    /// From the subject of a relay timer, with the version, 0 where there is none; `None` if the
+    /// schema has no such table.
+    pub fn of_relay(bytes: &[u8], schema: &Schema) -> Option<(Self, Version)> {
         let Relay(table, key, version) = protocol::Format::MessagePack.decode(bytes).ok()?;
         Some((Self { table: schema.table(&table)?.name, key }, version))
     }

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use turns::Turns;
 
 /// The kind of the timer that finishes what a crash left in an outbox; its subject is for
-/// [`Partition::from_bytes`].
+/// [`Partition::of_relay`].
 pub const RELAY_TIMER: &str = "relay";
 /// The relay looks after a commit this much later.
 pub const RELAY_AFTER_MS: Millis = 5_000;

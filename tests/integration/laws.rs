@@ -1,4 +1,4 @@
-//! The laws of the CQL engine (design.md), each broken on purpose on a real node: what goes wrong
+//! The laws of the CQL engine (schema/README.md), each broken on purpose on a real node: what goes wrong
 //! then is seen, and what the engine does instead is seen to hold.
 
 use crate::cassandra::{Keyspace, node};

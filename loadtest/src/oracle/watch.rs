@@ -1,6 +1,6 @@
 //! What one receiver saw of one topic: pushed on which connection, read, or never.
 //!
-//! Rules (protocol.md, "Topics"): on one connection the seq of a topic only grows; a jump is
+//! Rules (protocol/README.md, "Resume" and "Topics"): on one connection the seq of a topic only grows; a jump is
 //! announced first; after a resume everything behind the cursor comes, and nothing before it.
 
 use super::Fault;

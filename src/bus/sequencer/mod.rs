@@ -170,7 +170,7 @@ impl Sequencer {
             return None;
         };
         metrics::counter!("sanctuary_bus_gaps_total").increment(1);
-        if own_channel(topic).is_some() && until.saturating_sub(after) <= READ_EVENTS_MAX {
+        if Channel::of(topic).is_some() && until.saturating_sub(after) <= READ_EVENTS_MAX {
             track.reading = true;
             self.arm(topic);
             return Some(Gap { topic, after, until });
@@ -252,7 +252,7 @@ impl Sequencer {
             return None;
         }
         metrics::counter!("sanctuary_bus_gaps_total").increment(1);
-        let own = own_channel(topic);
+        let own = Channel::of(topic);
         if own.is_some() && head - after <= READ_EVENTS_MAX {
             track.reading = true;
             return Some(Gap { topic, after, until: head });
@@ -263,7 +263,7 @@ impl Sequencer {
         None
     }
 
-    /// Topics that were active lately, with the last seq that was delivered of each.
+    /// Topics that were active lately.
     pub fn active(&self) -> Vec<Topic> {
         let settled = |track: &Track| track.last.is_some() && track.held.is_empty();
         self.tracks.iter().filter(|(_, track)| settled(track)).map(|(topic, _)| *topic).collect()
@@ -319,15 +319,5 @@ impl Track {
             self.audience.clone_from(&publication.audience);
         }
         out.push(Out::Event(publication));
-    }
-}
-
-/// The channel of a topic; a conversation has none of its own.
-pub(super) fn own_channel(topic: Topic) -> Option<Channel> {
-    match topic {
-        Topic::User(id) => Some(Channel::User(id)),
-        Topic::Group(id) => Some(Channel::Group(id)),
-        Topic::Desk(id) => Some(Channel::Desk(id)),
-        Topic::Conversation(_) => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Runs a [`Sequencer`] between the bus and the hub, and reads for it from the log.
 
-use super::{ACTIVE_MS, Gap, NET_MS, Out, READ_EVENTS_MAX, Sequencer, own_channel};
+use super::{ACTIVE_MS, Gap, NET_MS, Out, READ_EVENTS_MAX, Sequencer};
 use crate::bus::{Channel, Message, Missed, Publication, Suspects, suspects::CLOCK_MARGIN_MS};
 use crate::clock::Clock;
 use crate::log::{Log, Span};
@@ -133,11 +133,7 @@ impl Task {
                 self.release(through);
             }
             Feed::Message(other) => through.push(other),
-            Feed::Unlisted(channel) => self.core.forget(match channel {
-                Channel::User(id) => Topic::User(id),
-                Channel::Group(id) => Topic::Group(id),
-                Channel::Desk(id) => Topic::Desk(id),
-            }),
+            Feed::Unlisted(channel) => self.core.forget(channel.topic()),
             Feed::Net => self.compare(),
         }
     }
@@ -223,7 +219,7 @@ impl Task {
 }
 
 async fn read(log: &dyn Log, gap: &Gap) -> Option<Vec<Publication>> {
-    let audience = vec![own_channel(gap.topic)?];
+    let audience = vec![Channel::of(gap.topic)?];
     let mut events = Vec::new();
     let mut after = gap.after;
     while after < gap.until {

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
 /// The kind of the timer that finishes redactions which a crash left; its subject is for
-/// [`crate::log::Log::redact`].
+/// [`crate::log::Log::finish_redactions`].
 pub const REDACT_TIMER: &str = "redact";
 /// It looks after a round this much later.
 pub const REDACT_AFTER_MS: Millis = 5_000;

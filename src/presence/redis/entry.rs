@@ -1,7 +1,7 @@
 //! What stands in Redis, read and named: see `presence.lua`.
 
 use crate::presence::model::{Record, Registered};
-use crate::redis::Epoch;
+use crate::redis::{Epoch, time_of};
 use protocol::presence::Declared;
 use protocol::{Millis, UserId};
 use redis::Value;
@@ -41,8 +41,7 @@ fn pairs(value: &Value) -> impl Iterator<Item = (String, String)> {
 }
 
 pub(super) fn read_time(value: &Value) -> Option<Millis> {
-    let (seconds, micros): (i64, i64) = redis::from_redis_value_ref(value).ok()?;
-    Some(seconds.saturating_mul(1_000).saturating_add(micros / 1_000))
+    redis::from_redis_value_ref(value).ok().map(time_of)
 }
 
 /// The run of a server, from what it says of itself.
