@@ -171,6 +171,9 @@ impl Person {
             Link::Gone(why) => CallError::Gone(why.clone()),
             Link::Down | Link::Open => CallError::Gone("stopped".to_owned()),
         };
+        if matches!(self.link(), Link::Gone(_)) {
+            return Err(gone());
+        }
         let (format, frame) = answer.await.map_err(|_| gone())??;
         Ok(Incoming::result(format, &frame)?)
     }
@@ -325,6 +328,8 @@ impl Person {
 
     /// It will not come back. Whoever waits for a reply hears of it.
     pub(crate) fn gone(&self, why: String) {
+        // First: what is asked from here on is refused by it, and what was is dropped.
+        self.link.send_replace(Link::Gone(why.clone()));
         let sessions = {
             let mut inner = held(&self.inner);
             inner.outbox = Outbox::default();
@@ -332,9 +337,8 @@ impl Person {
         };
         // Before the first session this is an error of setting up, which the scenario reports.
         if sessions > 0 {
-            self.run.found(&self.id, &Fault::Gone(why.clone()));
+            self.run.found(&self.id, &Fault::Gone(why));
         }
-        self.link.send_replace(Link::Gone(why));
     }
 
     /// Whether the session is open.
