@@ -143,6 +143,7 @@ impl Repair {
         let caller = &session.caller;
         if let Err(denied) = self.authenticator.still_good(caller).await {
             let Some(code) = denied.close_code() else { return Err(denied.into()) };
+            tracing::warn!(user = %caller.user_id, ?denied, "a session ends, since its login did");
             link.close(code);
             return Ok(());
         }

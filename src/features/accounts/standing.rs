@@ -5,7 +5,7 @@ use super::model::{Cause, Refusal, Status};
 use super::rows::{self, AccountRow};
 use super::{ACCOUNT_CHANGED, Accounts};
 use crate::auth::{AccountFacts, Facts, Role, Roles, Standing};
-use crate::error::Result;
+use crate::error::{Result, unavailable};
 use crate::store::Change;
 use crate::words::accounts as words;
 use crate::words::mails::{self, Words};
@@ -20,8 +20,17 @@ impl AccountFacts for Accounts {
     fn facts(&self, user_id: UserId, login_id: LoginId) -> BoxFuture<'_, Result<Option<Facts>>> {
         async move {
             let snapshot = self.store.load(rows::account(user_id)).await?;
+            // Whoever asks was let in before, and a version never goes: this is no answer.
+            if snapshot.version == 0 {
+                tracing::error!(user = %user_id, "the store does not know an account that it knew");
+                return Err(unavailable());
+            }
             let Some(account) = snapshot.one::<AccountRow>()? else { return Ok(None) };
             let login = rows::login(&snapshot, login_id)?;
+            if login.is_none() {
+                let (version, rows) = (snapshot.version, snapshot.rows.len());
+                tracing::warn!(user = %user_id, login = %login_id, version, rows, "no such login");
+            }
             let status = account.status()?;
             let standing = if status == Status::Suspended {
                 Standing::Suspended
