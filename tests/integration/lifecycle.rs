@@ -37,8 +37,9 @@ async fn an_account_is_deleted_after_its_time_of_grace() {
     let anna = door.register("anna").await;
     let id = anna.user.id;
     assert_eq!(delete(&door, &anna, "not the password").await.code(), ErrorCode::Forbidden);
+    let login = Some(door.login_of(&anna).await);
     delete(&door, &anna, PASSWORD).await.good::<Done>();
-    assert_eq!(door.closed(), [(id, None, CloseCode::Revoked)]);
+    assert_eq!(door.closed(), [(id, login, CloseCode::Revoked)]);
     assert_eq!(door.entry(&anna).await, Err(ErrorCode::Unauthenticated));
     assert!(door.mail(ANNA, 1).await.contains("14 days"));
     door.later(14 * DAY_MS - 10_000).await;
@@ -105,9 +106,10 @@ async fn those_who_run_the_place_suspend_and_restore() {
     assert_eq!(ask("suspend", json!({})).await.code(), ErrorCode::Forbidden);
     door.accounts.set_role(moderator.user.id, Role::Moderator, true).await.unwrap();
     let note = json!({ "note": "Please be kind." });
+    let login = Some(door.login_of(&anna).await);
     let state: AccountState = ask("suspend", note).await.good();
     assert_eq!(state.status, "suspended");
-    assert_eq!(door.closed(), [(anna.user.id, None, CloseCode::Suspended)]);
+    assert_eq!(door.closed(), [(anna.user.id, login, CloseCode::Suspended)]);
     assert!(door.mail(ANNA, 1).await.contains("Please be kind."));
     assert_eq!(ask("suspend", json!({})).await.code(), ErrorCode::Conflict);
     assert_eq!(ask("delete", json!({})).await.code(), ErrorCode::Forbidden, "for admins");

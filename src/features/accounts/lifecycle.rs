@@ -7,7 +7,7 @@ use super::logins::end_all;
 use super::model::{Cause, Refusal, Status};
 use super::personal::{ERASE, Erase};
 use super::rows::{self, AccountRow, LoginRow, ProfileRow, TokenRow};
-use super::{ACCOUNT_CHANGED, Accounts, DAY_MS, Origin};
+use super::{ACCOUNT_CHANGED, Accounts, DAY_MS, Origin, sockets};
 use crate::auth::Caller;
 use crate::error::Result;
 use crate::store::{Change, Snapshot};
@@ -61,9 +61,7 @@ impl Accounts {
                 self.write_to(&mut change, &to, words)?;
                 Ok((change, ()))
             })
-            .await?;
-        (self.close)(user_id, None, CloseCode::Revoked);
-        Ok(())
+            .await
     }
 
     /// Takes that back; the account is what it was before.
@@ -104,7 +102,6 @@ impl Accounts {
         if erased {
             self.names.forget(user_id);
             tracing::info!(user = %user_id, "an account was deleted");
-            (self.close)(user_id, None, CloseCode::Revoked);
         }
         Ok(())
     }
@@ -130,7 +127,9 @@ fn erased(snapshot: &Snapshot, account: &AccountRow, parts: &[String]) -> Result
         delete_at: None,
         prior: None,
     });
-    for login in snapshot.all::<LoginRow>()? {
+    let logins = snapshot.all::<LoginRow>()?;
+    let login_ids = logins.iter().map(|login| login.login_id).collect();
+    for login in logins {
         change.delete::<LoginRow>(login.login_id);
     }
     for token in snapshot.all::<TokenRow>()? {
@@ -139,6 +138,7 @@ fn erased(snapshot: &Snapshot, account: &AccountRow, parts: &[String]) -> Result
     if snapshot.one::<ProfileRow>()?.is_some() {
         change.delete::<ProfileRow>(user_id);
     }
+    sockets::close(&mut change, user_id, login_ids, CloseCode::Revoked);
     change.effect(HANDLES, &Moved { user_id, take: Vec::new(), release });
     for part in parts {
         // Side by side: one that can't be reached does not hold up the others.
