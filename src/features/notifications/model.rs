@@ -12,11 +12,12 @@ use uuid::Uuid;
 
 /// People that one notification counts.
 pub(crate) const PEOPLE_MAX: usize = 32;
-/// Pushes to one person in an hour; what is more waits.
+/// Pushes to one person in an hour; what is more waits. Not of support requests: somebody waits at
+/// the other end.
 pub(crate) const PUSHES_PER_HOUR_MAX: u32 = 12;
 /// An hour of pushes.
 pub(crate) const HOUR_MS: Millis = 60 * 60 * 1_000;
-/// One notification is not pushed again sooner.
+/// One notification is not pushed again sooner, unless it took a turn.
 pub(crate) const PUSH_AGAIN_MS: Millis = 10 * 60 * 1_000;
 /// More than this at once are one push, which says how many.
 pub(crate) const PUSHES_AT_ONCE_MAX: usize = 3;
@@ -36,6 +37,8 @@ pub(crate) struct Draft {
     pub(crate) from: Option<Person>,
     /// Counts the people who did the same; otherwise the newer takes the place of the older.
     pub(crate) counts: bool,
+    /// A turn that is no repetition of the one before it: its push does not wait for that one's.
+    pub(crate) is_turn: bool,
     /// In words: of the newest person's name, and how many others did the same.
     pub(crate) words: fn(&str, u32) -> String,
 }
@@ -191,7 +194,8 @@ pub(crate) fn decide(
         return Deliver::Hold(until);
     }
     let hour_ends = cursor.hour_at.saturating_add(HOUR_MS);
-    if cursor.hour_count >= PUSHES_PER_HOUR_MAX && now < hour_ends {
+    let is_full = cursor.hour_count >= PUSHES_PER_HOUR_MAX && now < hour_ends;
+    if is_full && notice.kind != Kind::Support {
         return Deliver::Hold(hour_ends);
     }
     Deliver::Now
@@ -254,7 +258,7 @@ impl Shelf {
             return;
         }
         let push_at = wants.push.then(|| at.saturating_add(PUSH_AFTER_MS));
-        let Draft { kind, gathers, link, from, counts, words } = draft;
+        let Draft { kind, gathers, link, from, counts, is_turn, words } = draft;
         if let Some(open) = self.open(kind, gathers) {
             if !counts {
                 open.people.clear();
@@ -270,6 +274,9 @@ impl Shelf {
             open.count = u32::try_from(open.people.len().max(1)).unwrap_or(u32::MAX);
             (open.link, open.from) = (link, from);
             (open.changed_at, open.push_at) = (at, push_at);
+            if is_turn {
+                open.pushed_at = None;
+            }
             return;
         }
         let text = words(name(from.as_ref()), 0);
@@ -355,27 +362,29 @@ impl Shelf {
             self.cursor.hour_count = 0;
         }
         let mut plan = Plan::default();
-        let mut due = Vec::new();
+        let (mut turns, mut others) = (Vec::new(), Vec::new());
         for notice in &mut self.notices {
             if notice.push_at.is_none() {
                 continue;
             }
             match decide(notice, choices, attention, &self.cursor, now) {
-                Deliver::Now => due.push(notice.id),
+                Deliver::Now if notice.kind == Kind::Support => turns.push(notice.id),
+                Deliver::Now => others.push(notice.id),
                 Deliver::Hold(at) => notice.push_at = Some(at),
                 Deliver::Never => notice.push_at = None,
             }
         }
         let left = PUSHES_PER_HOUR_MAX.saturating_sub(self.cursor.hour_count) as usize;
-        let several = due.len() > PUSHES_AT_ONCE_MAX.min(left);
-        for notice in self.notices.iter_mut().filter(|notice| due.contains(&notice.id)) {
-            (notice.push_at, notice.pushed_at) = (None, Some(now));
-        }
-        if several {
-            self.cursor.summed_at = Some(now);
-            plan.pushes.push(Push::Several);
-        } else {
-            plan.pushes.extend(due.into_iter().map(Push::One));
+        for (due, most) in [(turns, PUSHES_AT_ONCE_MAX), (others, PUSHES_AT_ONCE_MAX.min(left))] {
+            for notice in self.notices.iter_mut().filter(|notice| due.contains(&notice.id)) {
+                (notice.push_at, notice.pushed_at) = (None, Some(now));
+            }
+            if due.len() <= most {
+                plan.pushes.extend(due.into_iter().map(Push::One));
+            } else if self.cursor.summed_at != Some(now) {
+                self.cursor.summed_at = Some(now);
+                plan.pushes.push(Push::Several);
+            }
         }
         if !plan.pushes.is_empty() {
             if self.cursor.hour_count == 0 {

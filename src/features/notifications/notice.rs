@@ -26,27 +26,31 @@ type Words = fn(&str, u32) -> String;
 #[expect(clippy::too_many_lines, reason = "a table, of all that can happen")]
 pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
     match event {
-        Event::SupportOffered(offered) => to_coach(user, &offered.request, words::offered),
-        Event::SupportClaimed(claimed) => to_member(user, &claimed.request, words::claimed),
+        Event::SupportOffered(offered) => {
+            to_coach(user, &offered.request, words::offered).map(a_turn)
+        }
+        Event::SupportClaimed(claimed) => {
+            to_member(user, &claimed.request, words::claimed).map(a_turn)
+        }
         Event::SupportRequeued(requeued) => match requeued.cause {
             None | Some(Cause::CoachGone | Cause::Unanswered) => {
-                to_member(user, &requeued.request, words::requeued)
+                to_member(user, &requeued.request, words::requeued).map(a_turn)
             }
             // The place is the old one, and whom it was offered to said so or was not here.
             Some(Cause::Declined | Cause::TimedOut | Cause::OfferGone) => None,
         },
         Event::SupportTransferOffered(offered) => {
-            to_coach(user, &offered.request, words::transfer_offered)
+            to_coach(user, &offered.request, words::transfer_offered).map(a_turn)
         }
         Event::SupportTransferred(moved) if !moved.returned => {
-            to_member(user, &moved.request, words::claimed)
+            to_member(user, &moved.request, words::claimed).map(a_turn)
         }
         // It came to nothing: all is as it was.
         Event::SupportTransferred(_) => None,
         Event::SupportWarned(warned) if warned.user_id == user => {
             let words =
                 if warned.request.member.id == user { words::warned } else { words::nudged };
-            Some(of_request(&warned.request, None, words))
+            Some(a_turn(of_request(&warned.request, None, words)))
         }
         Event::SupportWarned(_) => None,
         Event::SupportAbandoned(abandoned) => to_member(user, &abandoned.request, words::abandoned),
@@ -55,7 +59,7 @@ pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
         Event::SupportAwaitingPayment(asked) => to_member(user, &asked.request, words::fee),
         Event::SupportReopened(reopened) if reopened.request.member.id != user => {
             let member = Some(reopened.request.member.clone());
-            Some(of_request(&reopened.request, member, words::reopened))
+            Some(a_turn(of_request(&reopened.request, member, words::reopened)))
         }
         // One's own doing.
         Event::SupportQueued(_) | Event::SupportCancelled(_) | Event::SupportReopened(_) => None,
@@ -160,6 +164,7 @@ pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
                 link: "coach".to_owned(),
                 from: None,
                 counts: false,
+                is_turn: false,
                 words,
             })
         }
@@ -181,6 +186,11 @@ fn to_coach(user: UserId, request: &Request, words: Words) -> Option<Draft> {
     is_offered.then(|| of_request(request, Some(request.member.clone()), words))
 }
 
+/// Somebody waits for it, or it waits for somebody: told at once, whatever was told a moment ago.
+fn a_turn(draft: Draft) -> Draft {
+    Draft { is_turn: true, ..draft }
+}
+
 fn of_request(request: &Request, from: Option<Person>, words: Words) -> Draft {
     Draft {
         kind: Kind::Support,
@@ -188,6 +198,7 @@ fn of_request(request: &Request, from: Option<Person>, words: Words) -> Draft {
         link: link("request", request.id.0),
         from,
         counts: false,
+        is_turn: false,
         words,
     }
 }
@@ -200,13 +211,14 @@ fn of_exchange(user: UserId, session: &Session, words: Words) -> Draft {
         link: link("exchange", session.id.0),
         from: sides.into_iter().find(|side| side.id != user).cloned(),
         counts: false,
+        is_turn: false,
         words,
     }
 }
 
 fn of_people(gathers: Uuid, link: String, who: UserId, words: Words) -> Draft {
     let from = Some(Person { id: who, name: String::new() });
-    Draft { kind: Kind::People, gathers, link, from, counts: true, words }
+    Draft { kind: Kind::People, gathers, link, from, counts: true, is_turn: false, words }
 }
 
 /// Names what a notification is about.

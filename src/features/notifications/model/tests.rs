@@ -26,6 +26,7 @@ fn draft(about: u128, by: u128) -> Draft {
         link: format!("post:{about}"),
         from: Some(person(by)),
         counts: true,
+        is_turn: false,
         words: liked,
     }
 }
@@ -58,7 +59,7 @@ fn quiet_night() -> Choices {
 fn what_becomes_of_a_push_in_each_state() {
     type Change = fn(&mut Notice, &mut Choices, &mut Attention, &mut Cursor);
     let hour_ends = NOW - 1 + HOUR_MS;
-    let table: [(&str, Change, Deliver); 13] = [
+    let table: [(&str, Change, Deliver); 14] = [
         ("due", |_, _, _, _| {}, Deliver::Now),
         ("none is owed", |n, _, _, _| n.push_at = None, Deliver::Never),
         ("read", |n, _, _, _| n.read_at = Some(NOW), Deliver::Never),
@@ -103,6 +104,14 @@ fn what_becomes_of_a_push_in_each_state() {
             "an hour is full",
             |_, _, _, s| (s.hour_at, s.hour_count) = (NOW - 1, PUSHES_PER_HOUR_MAX),
             Deliver::Hold(hour_ends),
+        ),
+        (
+            "an hour is full, and somebody waits",
+            |n, _, _, s| {
+                n.kind = Kind::Support;
+                (s.hour_at, s.hour_count) = (NOW - 1, PUSHES_PER_HOUR_MAX);
+            },
+            Deliver::Now,
         ),
         (
             "an hour was full",
@@ -158,6 +167,43 @@ fn what_does_not_count_takes_the_place_of_the_older() {
     }
     let [notice] = shelf.notices.as_slice() else { panic!("{shelf:?}") };
     assert_eq!((notice.count, notice.text.as_str()), (1, "P3+0"));
+}
+
+#[test]
+fn a_turn_is_pushed_though_the_one_before_it_was_a_moment_ago() {
+    for (is_turn, waits) in [(true, PUSH_AFTER_MS), (false, PUSH_AGAIN_MS)] {
+        let mut shelf = Shelf::default();
+        let turn = |by| Draft { counts: false, is_turn, kind: Kind::Support, ..draft(7, by) };
+        shelf.tell(id(1), turn(2), ALL, NOW - PUSH_AFTER_MS);
+        let push = [Push::One(id(1))];
+        assert_eq!(shelf.push(&Choices::default(), Attention::Away, NOW).pushes, push);
+        shelf.tell(id(2), turn(3), ALL, NOW);
+        assert_eq!(shelf.stands(push[0], NOW), !is_turn, "the newer is on its way");
+        for at in [NOW, NOW + waits - 1] {
+            assert_eq!(shelf.push(&Choices::default(), Attention::Away, at).pushes, []);
+        }
+        assert_eq!(shelf.push(&Choices::default(), Attention::Away, NOW + waits).pushes, push);
+    }
+}
+
+/// Many who wait are one push, and hold up none of the others, nor are they held up.
+#[test]
+fn pushes_of_support_requests_are_counted_apart() {
+    let mut shelf = Shelf::default();
+    shelf.cursor.hour_at = NOW - PUSH_AFTER_MS;
+    shelf.cursor.hour_count = PUSHES_PER_HOUR_MAX;
+    for n in 1..=4 {
+        let kind = if n > 3 { Kind::Wall } else { Kind::Support };
+        shelf.tell(id(n), Draft { kind, ..draft(n, 2) }, ALL, NOW - PUSH_AFTER_MS);
+    }
+    let plan = shelf.push(&Choices::default(), Attention::Away, NOW);
+    assert_eq!(plan.pushes, [1, 2, 3].map(|n| Push::One(id(n))));
+    assert_eq!(plan.next_at, Some(NOW - PUSH_AFTER_MS + HOUR_MS));
+    for n in 5..=8 {
+        shelf.tell(id(n), Draft { kind: Kind::Support, ..draft(n, 2) }, ALL, NOW);
+    }
+    let plan = shelf.push(&Choices::default(), Attention::Away, NOW + PUSH_AFTER_MS);
+    assert_eq!(plan.pushes, [Push::Several]);
 }
 
 #[test]
