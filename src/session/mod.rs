@@ -13,6 +13,7 @@ use crate::auth::{Authenticator, Caller, Role};
 use crate::bus::Channel;
 use crate::clock::Clock;
 use crate::error::{Result, conflict};
+use crate::features::conversations::Conversations;
 use crate::features::support::Support;
 use crate::hub::{Hub, Link, Refused, Session};
 use crate::log::Log;
@@ -34,6 +35,7 @@ pub struct Sessions {
     pub(crate) rights: Arc<dyn Rights>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) presence: Arc<Presence>,
+    pub(crate) conversations: Arc<Conversations>,
     pub(crate) support: Arc<Support>,
     pub(crate) clock: Clock,
 }
@@ -188,6 +190,14 @@ impl Sessions {
             && let Err(error) = self.support.coach_gone(caller.user_id).await
         {
             tracing::error!(%error, "desks were not told that a coach is gone");
+        }
+        // One that is draining told its client, which was here to hear it.
+        if !goodbye
+            && session.foreground
+            && link.closing() != Some(CloseCode::Draining)
+            && let Err(error) = self.conversations.broke_off(caller.user_id).await
+        {
+            tracing::warn!(%error, "somebody may not hear of what happened while they were cut off");
         }
     }
 

@@ -7,14 +7,14 @@ use crate::server::{Person, Site, Socket, TestServer, client_id, eventually};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use protocol::conversations::{Mark as MarkRead, Mute, Open, Send};
-use protocol::limits::{ENDPOINTS_MAX, PUSH_AFTER_MS};
+use protocol::limits::{COACH_GRACE_MS, ENDPOINTS_MAX, PUSH_AFTER_MS};
 use protocol::notifications::{
     Choice, Digest, GetSettings, Kind, List, Mark, Notification, Notifications, Quiet, Register,
     Service, SetSettings, Unregister, Which,
 };
 use protocol::people::{Block, MutePerson, UnmutePerson};
 use protocol::session::Background;
-use protocol::support::{Ask, Claim, Close, SetCoach};
+use protocol::support::{Ask, Claim, Close, GetStatus, SetCoach};
 use protocol::{ConversationId, ErrorCode, Event, Signal};
 use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
@@ -201,6 +201,98 @@ async fn who_looks_or_reads_in_time_or_muted_hears_nothing() {
     write(&server, &ada, id).await;
     pass(&server, PUSH_AFTER_MS).await;
     assert_eq!(only(&server, &ben).await.count, 2, "the one that was muted, and this one");
+}
+
+/// The phone is cut off, and its session stands in the foreground for a while yet. What happened in
+/// that while is pushed once the server finds out; what was read, or is older, is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happened_while_a_phone_was_cut_off_unnoticed_is_pushed() {
+    let (folder, service) = (tempdir().unwrap(), PushService::start().await);
+    let server = server(folder.path()).await;
+    let (ada, mia, cleo) =
+        (server.member("ada").await, server.member("mia").await, server.coach("cleo").await);
+    let browser = Browser::new(&service, "mia");
+    let mut mias = away(&server, &mia, &browser).await;
+    mias.call(Background { on: false }).await.unwrap();
+    let (bob, eve) = (server.member("bob").await, server.member("eve").await);
+    let older = talk(&server, &bob, &mia).await;
+    write(&server, &bob, older).await;
+    pass(&server, 2 * MINUTE_MS).await;
+    let (id, seen) = (talk(&server, &ada, &mia).await, talk(&server, &eve, &mia).await);
+    write(&server, &ada, id).await;
+    let read = write(&server, &eve, seen).await;
+    let mark = MarkRead { conversation_id: seen, read: Some(read), delivered: None };
+    server.by(&mia, mark).await.unwrap();
+    helped(&server, &mia, &cleo).await;
+    pass(&server, PUSH_AFTER_MS).await;
+    pass(&server, 0).await;
+    assert!(service.take().is_empty(), "she is taken to look");
+    only(&server, &mia).await;
+
+    drop(mias);
+    let mut links = BTreeSet::new();
+    eventually(async || {
+        pass(&server, 100).await;
+        let got = service.take();
+        links.extend(got.iter().map(|push| browser.read(push)["link"].to_string()));
+        (links.len() == 2).then_some(())
+    })
+    .await;
+    assert!(links.contains(&format!("\"conversation:{id}\"")), "{links:?}");
+    pass(&server, 10 * PUSH_AFTER_MS).await;
+    pass(&server, 0).await;
+    assert!(service.take().is_empty(), "once");
+}
+
+/// Whoever is back at once saw it, and who said goodbye had seen it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_back_or_said_goodbye_is_pushed_nothing() {
+    let (folder, service) = (tempdir().unwrap(), PushService::start().await);
+    let server = server(folder.path()).await;
+    let (ada, mia) = (server.member("ada").await, server.member("mia").await);
+    let mut mias = away(&server, &mia, &Browser::new(&service, "mia")).await;
+    mias.call(Background { on: false }).await.unwrap();
+    let id = talk(&server, &ada, &mia).await;
+    write(&server, &ada, id).await;
+    pass(&server, PUSH_AFTER_MS).await;
+    drop(mias);
+    let mut mias = server.socket(&mia).await;
+    pass(&server, PUSH_AFTER_MS).await;
+    mias.call(protocol::session::Close {}).await.unwrap();
+    assert_eq!(mias.closed().await, protocol::close::CloseCode::Normal.number());
+    for _ in 0..20 {
+        pass(&server, PUSH_AFTER_MS).await;
+    }
+    assert!(service.take().is_empty() && list(&server, &mia).await.items.is_empty());
+}
+
+/// Ten minutes lie between two pushes of one thing; a coach who takes over is another thing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_is_pushed_at_once_after_a_coach_was_lost() {
+    let (folder, service) = (tempdir().unwrap(), PushService::start().await);
+    let server = server(folder.path()).await;
+    let (mia, cleo) = (server.member("mia").await, server.coach("cleo").await);
+    let browser = Browser::new(&service, "mia");
+    let _mias = away(&server, &mia, &browser).await;
+    let cleos = server.socket(&cleo).await;
+    let request_id = helped(&server, &mia, &cleo).await;
+    let texts = async || {
+        pass(&server, PUSH_AFTER_MS).await;
+        pass(&server, 0).await;
+        let got = service.take();
+        got.iter().map(|push| browser.read(push)["text"].to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(texts().await.len(), 1, "claimed");
+    drop(cleos);
+    eventually(async || server.by(&mia, GetStatus {}).await.unwrap().request.unwrap().grace_until)
+        .await;
+    server.later(COACH_GRACE_MS).await;
+    assert_eq!(texts().await.len(), 1, "back at the front");
+    let kim = server.coach("kim").await;
+    server.by(&kim, Claim { request_id }).await.unwrap();
+    let told = texts().await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0], format!("\"{}\"", only(&server, &mia).await.text));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -356,6 +356,17 @@ impl Shelf {
         read
     }
 
+    /// What happened since then was taken for seen, and was not: its pushes are owed after all.
+    pub(crate) fn owe_again(&mut self, since: Millis, now: Millis) {
+        let unseen = |notice: &&mut Notice| {
+            let pushed = notice.pushed_at.is_some_and(|at| at >= notice.changed_at);
+            notice.is_unread() && notice.push_at.is_none() && !pushed && notice.changed_at >= since
+        };
+        for notice in self.notices.iter_mut().filter(unseen) {
+            notice.push_at = Some(now.saturating_add(PUSH_AFTER_MS));
+        }
+    }
+
     /// Decides about all pushes that are owed.
     pub(crate) fn push(&mut self, choices: &Choices, attention: Attention, now: Millis) -> Plan {
         if now >= self.cursor.hour_at.saturating_add(HOUR_MS) {

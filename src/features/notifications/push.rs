@@ -18,6 +18,19 @@ pub(super) fn timer(user: UserId, due_at: Millis) -> Timer {
 }
 
 impl Notifications {
+    /// Somebody who was taken to look, and was perhaps not there, is pushed what happened since
+    /// then, if they are still away by the time it is due.
+    pub(crate) async fn owe_again(&self, user: UserId, since: Millis) -> Result<()> {
+        if rows::endpoints(&self.store, user).await?.is_empty() {
+            return Ok(());
+        }
+        self.change(user, |shelf| {
+            shelf.owe_again(since, self.clock.now());
+            Ok(((), Decided::default()))
+        })
+        .await
+    }
+
     /// Fires [`PUSH_TIMER`].
     pub(crate) async fn push_due(&self, subject: &[u8]) -> Result<()> {
         let Ok(user) = Uuid::from_slice(subject).map(UserId) else { return Ok(()) };

@@ -207,6 +207,29 @@ fn pushes_of_support_requests_are_counted_apart() {
 }
 
 #[test]
+fn what_nobody_saw_after_all_is_owed_again() {
+    type Change = fn(&mut Notice);
+    let table: [(&str, Change, bool); 6] = [
+        ("taken for seen", |_| {}, true),
+        ("pushed before it grew", |n| n.pushed_at = Some(n.changed_at - 1), true),
+        ("pushed", |n| n.pushed_at = Some(n.changed_at), false),
+        ("read", |n| n.read_at = Some(NOW), false),
+        ("longer ago", |n| n.changed_at -= 1, false),
+        ("owed anyway", |n| n.push_at = Some(NOW + 9), false),
+    ];
+    for (name, change, owed) in table {
+        let mut shelf = Shelf::default();
+        shelf.tell(id(1), draft(1, 2), ALL, NOW - PUSH_AFTER_MS);
+        assert_eq!(shelf.push(&Choices::default(), Attention::Here, NOW), Plan::default());
+        change(&mut shelf.notices[0]);
+        let before = shelf.notices[0].push_at;
+        shelf.owe_again(NOW - PUSH_AFTER_MS, NOW);
+        let after = if owed { Some(NOW + PUSH_AFTER_MS) } else { before };
+        assert_eq!(shelf.notices[0].push_at, after, "{name}");
+    }
+}
+
+#[test]
 fn messages_of_a_conversation_are_one_notification_and_told_once() {
     let mut shelf = Shelf::default();
     shelf.tell_messages(id(1), unread(4, 1), ALL, NOW);
