@@ -7,7 +7,7 @@ use protocol::limits::{NOTIFICATIONS_MAX, PUSH_AFTER_MS};
 use protocol::notifications::{Choice, Digest, Kind, Notification, Quiet};
 use protocol::people::Person;
 use protocol::{Millis, NotificationId, Seq, UserId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
 /// People that one notification counts.
@@ -39,7 +39,10 @@ pub(crate) struct Draft {
     pub(crate) counts: bool,
     /// A turn that is no repetition of the one before it: its push does not wait for that one's.
     pub(crate) is_turn: bool,
-    /// In words: of the newest person's name, and how many others did the same.
+    /// It is no news any more after that: what was offered is gone.
+    pub(crate) over_at: Option<Millis>,
+    /// In words: of the newest person's name, and how many others did the same; of what is over
+    /// after a while, in how many minutes that is.
     pub(crate) words: fn(&str, u32) -> String,
 }
 
@@ -78,6 +81,8 @@ pub(crate) struct Notice {
     pub(crate) push_at: Option<Millis>,
     pub(crate) pushed_at: Option<Millis>,
     pub(crate) mailed_at: Option<Millis>,
+    /// It counts as read from then on.
+    pub(crate) over_at: Option<Millis>,
 }
 
 impl Notice {
@@ -258,7 +263,8 @@ impl Shelf {
             return;
         }
         let push_at = wants.push.then(|| at.saturating_add(PUSH_AFTER_MS));
-        let Draft { kind, gathers, link, from, counts, is_turn, words } = draft;
+        let Draft { kind, gathers, link, from, counts, is_turn, over_at, words } = draft;
+        let number = |others| over_at.map_or(others, |over_at| minutes(over_at.saturating_sub(at)));
         if let Some(open) = self.open(kind, gathers) {
             if !counts {
                 open.people.clear();
@@ -270,16 +276,17 @@ impl Shelf {
                 }
             }
             let others = open.people.len().saturating_sub(1);
-            open.text = words(name(from.as_ref()), u32::try_from(others).unwrap_or(u32::MAX));
+            open.text =
+                words(name(from.as_ref()), number(u32::try_from(others).unwrap_or(u32::MAX)));
             open.count = u32::try_from(open.people.len().max(1)).unwrap_or(u32::MAX);
-            (open.link, open.from) = (link, from);
+            (open.link, open.from, open.over_at) = (link, from, over_at);
             (open.changed_at, open.push_at) = (at, push_at);
             if is_turn {
                 open.pushed_at = None;
             }
             return;
         }
-        let text = words(name(from.as_ref()), 0);
+        let text = words(name(from.as_ref()), number(0));
         let people = from.iter().map(|person| person.id).collect();
         self.notices.push(Notice {
             id,
@@ -297,6 +304,7 @@ impl Shelf {
             push_at,
             pushed_at: None,
             mailed_at: None,
+            over_at,
         });
         self.trim();
     }
@@ -338,6 +346,7 @@ impl Shelf {
             push_at,
             pushed_at: None,
             mailed_at: None,
+            over_at: None,
         });
         self.trim();
     }
@@ -356,6 +365,12 @@ impl Shelf {
         read
     }
 
+    /// What is over by now counts as read: an offer that ended is no news, whenever its push goes out.
+    /// The ids of those that were not.
+    pub(crate) fn end(&mut self, now: Millis) -> Vec<NotificationId> {
+        self.read(|notice| notice.over_at.is_some_and(|at| at <= now), now)
+    }
+
     /// What happened since then was taken for seen, and was not: its pushes are owed after all.
     pub(crate) fn owe_again(&mut self, since: Millis, now: Millis) {
         let unseen = |notice: &&mut Notice| {
@@ -367,8 +382,14 @@ impl Shelf {
         }
     }
 
-    /// Decides about all pushes that are owed.
-    pub(crate) fn push(&mut self, choices: &Choices, attention: Attention, now: Millis) -> Plan {
+    /// Decides about all pushes that are owed. What is `refused` never goes out.
+    pub(crate) fn push(
+        &mut self,
+        choices: &Choices,
+        attention: Attention,
+        refused: &HashSet<NotificationId>,
+        now: Millis,
+    ) -> Plan {
         if now >= self.cursor.hour_at.saturating_add(HOUR_MS) {
             self.cursor.hour_count = 0;
         }
@@ -376,6 +397,10 @@ impl Shelf {
         let (mut turns, mut others) = (Vec::new(), Vec::new());
         for notice in &mut self.notices {
             if notice.push_at.is_none() {
+                continue;
+            }
+            if refused.contains(&notice.id) {
+                notice.push_at = None;
                 continue;
             }
             match decide(notice, choices, attention, &self.cursor, now) {
@@ -429,13 +454,19 @@ impl Shelf {
         }
     }
 
-    /// Takes what goes into a digest: not read for a while, and not mailed before.
-    pub(crate) fn mail(&mut self, choices: &Choices, now: Millis) -> Vec<Notice> {
+    /// Takes what goes into a digest: not read for a while, not mailed before, and not `refused`.
+    pub(crate) fn mail(
+        &mut self,
+        choices: &Choices,
+        refused: &HashSet<NotificationId>,
+        now: Millis,
+    ) -> Vec<Notice> {
         let mut mailed = Vec::new();
         for notice in &mut self.notices {
             let waits = notice.is_unread() && notice.mailed_at.is_none();
             let old = notice.changed_at <= now.saturating_sub(DIGEST_AGE_MS);
-            if waits && old && choices.of(notice.kind).email {
+            let may = !refused.contains(&notice.id);
+            if waits && old && may && choices.of(notice.kind).email {
                 notice.mailed_at = Some(now);
                 mailed.push(notice.clone());
             }
@@ -462,6 +493,11 @@ impl Shelf {
             self.notices.remove(at);
         }
     }
+}
+
+/// Rounded up.
+fn minutes(ms: Millis) -> u32 {
+    u32::try_from(ms.max(0).saturating_add(59_999) / 60_000).unwrap_or(u32::MAX)
 }
 
 fn name(person: Option<&Person>) -> &str {

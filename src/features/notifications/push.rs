@@ -38,9 +38,12 @@ impl Notifications {
         let endpoints = rows::endpoints(&self.store, user).await?;
         let endpoints: Vec<EndpointId> = endpoints.iter().map(|row| row.endpoint_id).collect();
         let attention = self.attention(user).await;
+        let shelf = rows::shelf(&self.store.load(rows::partition(user)).await?)?;
+        let owed = shelf.notices.iter().filter(|notice| notice.push_at.is_some());
+        let refused = self.refused(user, owed).await?;
         self.change(user, |shelf| {
             let now = self.clock.now();
-            let plan = shelf.push(&choices, attention, now);
+            let plan = shelf.push(&choices, attention, &refused, now);
             let timers = deliveries(user, &endpoints, &plan, now);
             Ok(((), Decided { timers, mail: None }))
         })

@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use std::collections::HashSet;
 use uuid::Uuid;
 
 const NOW: Millis = 1_800_000_000_000;
@@ -27,6 +28,7 @@ fn draft(about: u128, by: u128) -> Draft {
         from: Some(person(by)),
         counts: true,
         is_turn: false,
+        over_at: None,
         words: liked,
     }
 }
@@ -176,13 +178,22 @@ fn a_turn_is_pushed_though_the_one_before_it_was_a_moment_ago() {
         let turn = |by| Draft { counts: false, is_turn, kind: Kind::Support, ..draft(7, by) };
         shelf.tell(id(1), turn(2), ALL, NOW - PUSH_AFTER_MS);
         let push = [Push::One(id(1))];
-        assert_eq!(shelf.push(&Choices::default(), Attention::Away, NOW).pushes, push);
+        assert_eq!(
+            shelf.push(&Choices::default(), Attention::Away, &HashSet::new(), NOW).pushes,
+            push
+        );
         shelf.tell(id(2), turn(3), ALL, NOW);
         assert_eq!(shelf.stands(push[0], NOW), !is_turn, "the newer is on its way");
         for at in [NOW, NOW + waits - 1] {
-            assert_eq!(shelf.push(&Choices::default(), Attention::Away, at).pushes, []);
+            assert_eq!(
+                shelf.push(&Choices::default(), Attention::Away, &HashSet::new(), at).pushes,
+                []
+            );
         }
-        assert_eq!(shelf.push(&Choices::default(), Attention::Away, NOW + waits).pushes, push);
+        assert_eq!(
+            shelf.push(&Choices::default(), Attention::Away, &HashSet::new(), NOW + waits).pushes,
+            push
+        );
     }
 }
 
@@ -196,14 +207,38 @@ fn pushes_of_support_requests_are_counted_apart() {
         let kind = if n > 3 { Kind::Wall } else { Kind::Support };
         shelf.tell(id(n), Draft { kind, ..draft(n, 2) }, ALL, NOW - PUSH_AFTER_MS);
     }
-    let plan = shelf.push(&Choices::default(), Attention::Away, NOW);
+    let plan = shelf.push(&Choices::default(), Attention::Away, &HashSet::new(), NOW);
     assert_eq!(plan.pushes, [1, 2, 3].map(|n| Push::One(id(n))));
     assert_eq!(plan.next_at, Some(NOW - PUSH_AFTER_MS + HOUR_MS));
     for n in 5..=8 {
         shelf.tell(id(n), Draft { kind: Kind::Support, ..draft(n, 2) }, ALL, NOW);
     }
-    let plan = shelf.push(&Choices::default(), Attention::Away, NOW + PUSH_AFTER_MS);
+    let plan =
+        shelf.push(&Choices::default(), Attention::Away, &HashSet::new(), NOW + PUSH_AFTER_MS);
     assert_eq!(plan.pushes, [Push::Several]);
+}
+
+/// An offer of a moment is no news after it: not in the list, not in the morning, not in a mail.
+#[test]
+fn what_is_over_counts_as_read() {
+    let offer =
+        Draft { counts: false, kind: Kind::Support, over_at: Some(NOW + 90_000), ..draft(7, 2) };
+    let mut shelf = Shelf::default();
+    shelf.tell(id(1), offer.clone(), ALL, NOW);
+    assert_eq!(shelf.notices[0].text, "P2+2", "in two minutes");
+    assert_eq!(shelf.end(NOW + 89_999), []);
+    let none = HashSet::new();
+    let plan = shelf.push(&quiet_night(), Attention::Away, &none, NOW + PUSH_AFTER_MS);
+    assert_eq!(plan.next_at, Some(NOW + HOUR_MS));
+    let mut claimed = shelf.clone();
+    assert_eq!(shelf.end(NOW + 90_000), [id(1)]);
+    assert_eq!(shelf.end(NOW + 90_000), [], "once");
+    let plan = shelf.push(&quiet_night(), Attention::Away, &none, NOW + HOUR_MS);
+    assert_eq!((plan, shelf.unread()), (Plan::default(), 0));
+    assert_eq!(shelf.mail(&Choices::default(), &none, NOW + 2 * HOUR_MS), []);
+    // What comes in its place stays.
+    claimed.tell(id(2), Draft { over_at: None, ..offer }, ALL, NOW + 1);
+    assert_eq!(claimed.end(NOW + 90_000), []);
 }
 
 #[test]
@@ -220,7 +255,10 @@ fn what_nobody_saw_after_all_is_owed_again() {
     for (name, change, owed) in table {
         let mut shelf = Shelf::default();
         shelf.tell(id(1), draft(1, 2), ALL, NOW - PUSH_AFTER_MS);
-        assert_eq!(shelf.push(&Choices::default(), Attention::Here, NOW), Plan::default());
+        assert_eq!(
+            shelf.push(&Choices::default(), Attention::Here, &HashSet::new(), NOW),
+            Plan::default()
+        );
         change(&mut shelf.notices[0]);
         let before = shelf.notices[0].push_at;
         shelf.owe_again(NOW - PUSH_AFTER_MS, NOW);
@@ -249,13 +287,13 @@ fn many_pushes_at_once_are_one() {
         shelf.tell(id(n), draft(n, 2), ALL, NOW);
     }
     let later = NOW + PUSH_AFTER_MS;
-    let plan = shelf.push(&Choices::default(), Attention::Away, later);
+    let plan = shelf.push(&Choices::default(), Attention::Away, &HashSet::new(), later);
     assert_eq!(plan.pushes, [1, 2, 3].map(|n| Push::One(id(n))));
     assert!(shelf.stands(Push::One(id(2)), later) && !shelf.stands(Push::One(id(2)), later + 1));
     for n in 4..=7 {
         shelf.tell(id(n), draft(n, 2), ALL, NOW);
     }
-    let plan = shelf.push(&Choices::default(), Attention::Away, later + 1);
+    let plan = shelf.push(&Choices::default(), Attention::Away, &HashSet::new(), later + 1);
     assert_eq!(plan.pushes, [Push::Several]);
     assert!(shelf.stands(Push::Several, later + 1));
     assert_eq!(shelf.cursor.hour_count, 4);
@@ -267,9 +305,9 @@ fn many_pushes_at_once_are_one() {
 fn what_waits_for_its_morning_goes_out_then() {
     let mut shelf = Shelf::default();
     shelf.tell(id(1), draft(1, 2), ALL, NOW);
-    let plan = shelf.push(&quiet_night(), Attention::Away, NOW + PUSH_AFTER_MS);
+    let plan = shelf.push(&quiet_night(), Attention::Away, &HashSet::new(), NOW + PUSH_AFTER_MS);
     assert_eq!(plan, Plan { pushes: Vec::new(), next_at: Some(NOW + HOUR_MS) });
-    let plan = shelf.push(&quiet_night(), Attention::Away, NOW + HOUR_MS);
+    let plan = shelf.push(&quiet_night(), Attention::Away, &HashSet::new(), NOW + HOUR_MS);
     assert_eq!(plan, Plan { pushes: vec![Push::One(id(1))], next_at: None });
 }
 
@@ -284,9 +322,9 @@ fn a_digest_takes_what_was_not_read_for_a_while_once() {
     choices.kinds.insert(Kind::Message, Wants { email: false, ..ALL });
     shelf.tell_messages(id(4), unread(1, 1), ALL, NOW - DIGEST_AGE_MS);
     let ids = |mailed: Vec<Notice>| mailed.iter().map(|notice| notice.id).collect::<Vec<_>>();
-    assert_eq!(ids(shelf.mail(&choices, NOW)), [id(1)]);
-    assert_eq!(ids(shelf.mail(&choices, NOW)), []);
-    assert_eq!(ids(shelf.mail(&choices, NOW + 1)), [id(2)]);
+    assert_eq!(ids(shelf.mail(&choices, &HashSet::new(), NOW)), [id(1)]);
+    assert_eq!(ids(shelf.mail(&choices, &HashSet::new(), NOW)), []);
+    assert_eq!(ids(shelf.mail(&choices, &HashSet::new(), NOW + 1)), [id(2)]);
 }
 
 #[test]
@@ -353,7 +391,7 @@ proptest! {
                 }
                 Step::Push(here) => {
                     let attention = if here { Attention::Here } else { Attention::Away };
-                    let plan = shelf.push(&choices, attention, now);
+                    let plan = shelf.push(&choices, attention, &HashSet::new(), now);
                     prop_assert!(!here || plan.pushes.is_empty());
                     prop_assert!(plan.pushes.is_empty() || choices.quiet_until(now).is_none());
                     for push in &plan.pushes {
