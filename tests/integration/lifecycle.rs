@@ -41,7 +41,8 @@ async fn an_account_is_deleted_after_its_time_of_grace() {
     delete(&door, &anna, PASSWORD).await.good::<Done>();
     assert_eq!(door.closed(), [(id, login, CloseCode::Revoked)]);
     assert_eq!(door.entry(&anna).await, Err(ErrorCode::Unauthenticated));
-    assert!(door.mail(ANNA, 1).await.contains("14 days"));
+    let mail = door.mail(ANNA, 1).await;
+    assert!(mail.contains("14 days") && mail.contains("you asked us"), "{mail}");
     door.later(14 * DAY_MS - 10_000).await;
     assert!(door.accounts.person(id).await.unwrap().is_some());
     door.later(20_000).await;
@@ -91,6 +92,10 @@ async fn deletion_is_no_way_past_a_verification_or_a_suspension() {
     door.accounts.verify(ben.user.id).await.unwrap();
     door.accounts.suspend(ben.user.id).await.unwrap();
     door.accounts.request_deletion(ben.user.id).await.unwrap();
+    door.later(1).await;
+    let mails = door.mails("ben@example.org").await;
+    let decided = "the people who run this place decided";
+    assert!(mails.iter().any(|mail| mail.contains(decided)), "{mails:?}");
     assert_eq!(door.try_login("ben@example.org", PASSWORD).await.code(), ErrorCode::Forbidden);
 }
 

@@ -12,7 +12,7 @@ use crate::auth::Caller;
 use crate::error::Result;
 use crate::store::{Change, Snapshot};
 use crate::timers::Timer;
-use crate::words::mails;
+use crate::words::mails::{self, DecidedBy};
 use protocol::accounts::{AccountChanged, DeleteMe};
 use protocol::close::CloseCode;
 use protocol::session::{Done, RevokeReason};
@@ -31,12 +31,17 @@ impl Accounts {
         wanted: DeleteMe,
     ) -> Result<Done> {
         self.prove(caller, origin, wanted.password).await?;
-        self.request_deletion(caller.user_id).await?;
+        self.begin_deletion(caller.user_id, DecidedBy::Oneself).await?;
         Ok(Done {})
     }
 
-    /// Has an account deleted once its time of grace is over. Its logins end now.
+    /// Has an account deleted once its time of grace is over, as those who run the place decided.
     pub async fn request_deletion(&self, user_id: UserId) -> Result<()> {
+        self.begin_deletion(user_id, DecidedBy::Admins).await
+    }
+
+    /// Its logins end now.
+    async fn begin_deletion(&self, user_id: UserId, by: DecidedBy) -> Result<()> {
         let now = self.clock.now();
         let grace_ms = self.settings.deletion_grace_ms;
         let delete_at = now + grace_ms;
@@ -57,7 +62,7 @@ impl Accounts {
                 let prior = Some(account.status.clone());
                 change.write(AccountRow { status, delete_at, prior, ..account });
                 change.effect(ACCOUNT_CHANGED, &user_id);
-                let words = mails::deletion_requested(&name, grace_ms / DAY_MS);
+                let words = mails::deletion_requested(&name, by, grace_ms / DAY_MS);
                 self.write_to(&mut change, &to, words)?;
                 Ok((change, ()))
             })
