@@ -305,6 +305,7 @@ impl App {
             rights: Arc::clone(&features) as Arc<dyn Rights>,
             authenticator: Arc::clone(&authenticator),
             presence: Arc::clone(&presence),
+            conversations: Arc::clone(&features.conversations),
             support: Arc::clone(&features.support),
             clock: clock.clone(),
         };

@@ -2,9 +2,12 @@
 //! what you can do.
 
 pub mod accounts;
+pub mod conversations;
 pub mod exchange;
 pub mod mails;
 pub mod notes;
 pub mod notifications;
+pub mod people;
 pub mod ratings;
+pub mod session;
 pub mod support;

@@ -7,7 +7,7 @@ import { messageNode, unsentNode } from './message.js';
 import { SupportSession } from './session.js';
 import { Thread } from './thread.js';
 import { dayOf, isSameDay } from './times.js';
-import { sorry, words } from './words.en.js';
+import { sorry, told, words } from './words.en.js';
 
 const w = words.talk;
 const PAGE = 50;
@@ -178,7 +178,7 @@ class Talk {
     try {
       await this.#home.client.call(method, { conversation_id: this.#id, ...params });
     } catch (error) {
-      this.#problem.textContent = sorry(error);
+      this.#problem.textContent = told(error);
       // What was written is given back.
       if (method === 'conversation.edit') this.#composer.edit(params.seq, params.text);
     }

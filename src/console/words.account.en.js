@@ -69,7 +69,7 @@ export const account = {
     states: {
       pending: 'Your words are with the people who run this place. They write back.',
       approved: 'You are a coach here. Thank you.',
-      rejected: 'It did not fit this time. You can write again whenever you like.',
+      rejected: 'It did not fit. If you would like to talk about it, please write to us.',
       suspended: 'You are not listed as a coach at the moment.',
     },
     change: 'Change what it says',

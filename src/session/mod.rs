@@ -13,11 +13,13 @@ use crate::auth::{Authenticator, Caller, Role};
 use crate::bus::Channel;
 use crate::clock::Clock;
 use crate::error::{Result, conflict};
+use crate::features::conversations::Conversations;
 use crate::features::support::Support;
 use crate::hub::{Hub, Link, Refused, Session};
 use crate::log::Log;
 use crate::presence::Presence;
 use crate::rights::Rights;
+use crate::words::session as words;
 use protocol::close::CloseCode;
 use protocol::limits;
 use protocol::presence::{Set, States, Unwatch, Watch};
@@ -34,6 +36,7 @@ pub struct Sessions {
     pub(crate) rights: Arc<dyn Rights>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) presence: Arc<Presence>,
+    pub(crate) conversations: Arc<Conversations>,
     pub(crate) support: Arc<Support>,
     pub(crate) clock: Clock,
 }
@@ -42,11 +45,11 @@ impl Sessions {
     /// `session.open`
     pub async fn open(&self, link: &Arc<Link>, bearer: Option<&str>, open: Open) -> Result<Opened> {
         if link.session().is_some() {
-            return Err(conflict("This session is open already."));
+            return Err(conflict(words::OPEN_ALREADY));
         }
         check(&open)?;
         let Some(token) = open.token.as_deref().or(bearer) else {
-            return Err(Error::new(ErrorCode::Unauthenticated, "Please log in."));
+            return Err(Error::new(ErrorCode::Unauthenticated, words::LOG_IN));
         };
         let caller = match self.authenticator.authenticate(token).await {
             Ok(caller) => Arc::new(caller),
@@ -65,10 +68,10 @@ impl Sessions {
         };
         // Subscribed first: what happens while heads are read waits behind the reply.
         self.hub.attach(link, session).map_err(|refused| match refused {
-            Refused::TooMany => Error::new(ErrorCode::Full, "Too many devices are connected."),
+            Refused::TooMany => Error::new(ErrorCode::Full, words::DEVICES_MANY),
             Refused::Older => {
                 link.close(CloseCode::Replaced);
-                conflict("A newer connection of this device is here.")
+                conflict(words::NEWER)
             }
         })?;
         self.hub.listening(Channel::User(caller.user_id)).await;
@@ -123,7 +126,7 @@ impl Sessions {
             }
         };
         if (renewed.user_id, renewed.login_id) != (caller.user_id, caller.login_id) {
-            return Err(Error::invalid("token", "This token is of another login."));
+            return Err(Error::invalid("token", words::OTHER_LOGIN));
         }
         let token_expires_at = renewed.token_expires_at;
         link.renew(Arc::new(Caller { lane: Arc::clone(&caller.lane), ..renewed }));
@@ -148,7 +151,7 @@ impl Sessions {
     pub fn ping(&self, ping: Ping) -> Result<Pong> {
         let payload = ping.payload;
         if payload.as_ref().is_some_and(|payload| payload.len() > limits::PING_PAYLOAD_BYTES_MAX) {
-            let message = format!("At most {} bytes.", limits::PING_PAYLOAD_BYTES_MAX);
+            let message = words::bytes(0, limits::PING_PAYLOAD_BYTES_MAX);
             return Err(Error::invalid("payload", message));
         }
         Ok(Pong { payload, server_at: self.clock.now() })
@@ -157,7 +160,7 @@ impl Sessions {
     /// `presence.watch`
     pub async fn watch(&self, link: &Arc<Link>, watch: Watch) -> Result<States> {
         if watch.users.len() > limits::WATCHED_USERS_MAX {
-            let message = format!("At most {} people.", limits::WATCHED_USERS_MAX);
+            let message = words::people_at_most(limits::WATCHED_USERS_MAX);
             return Err(Error::invalid("users", message));
         }
         self.presence.watch(link, watch.users).await
@@ -189,6 +192,14 @@ impl Sessions {
         {
             tracing::error!(%error, "desks were not told that a coach is gone");
         }
+        // One that is draining told its client, which was here to hear it.
+        if !goodbye
+            && session.foreground
+            && link.closing() != Some(CloseCode::Draining)
+            && let Err(error) = self.conversations.broke_off(caller.user_id).await
+        {
+            tracing::warn!(%error, "somebody may not hear of what happened while they were cut off");
+        }
     }
 
     fn tell_coach_is_back(&self, caller: &Caller) {
@@ -205,15 +216,15 @@ impl Sessions {
 fn check(open: &Open) -> Result<()> {
     let Open { device_id, client, cursors, .. } = open;
     if device_id.is_empty() || device_id.len() > limits::DEVICE_ID_BYTES_MAX {
-        let message = format!("1 to {} bytes.", limits::DEVICE_ID_BYTES_MAX);
+        let message = words::bytes(1, limits::DEVICE_ID_BYTES_MAX);
         return Err(Error::invalid("device_id", message));
     }
     if client.as_ref().is_some_and(|client| client.len() > limits::CLIENT_NAME_BYTES_MAX) {
-        let message = format!("At most {} bytes.", limits::CLIENT_NAME_BYTES_MAX);
+        let message = words::bytes(0, limits::CLIENT_NAME_BYTES_MAX);
         return Err(Error::invalid("client", message));
     }
     if cursors.len() > limits::CURSORS_MAX {
-        return Err(Error::invalid("cursors", format!("At most {}.", limits::CURSORS_MAX)));
+        return Err(Error::invalid("cursors", words::at_most(limits::CURSORS_MAX)));
     }
     Ok(())
 }

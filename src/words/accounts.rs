@@ -7,7 +7,7 @@ pub const EMAIL_LONG: &str = "That e-mail address is longer than we can keep.";
 /// Too short.
 pub const PASSWORD_SHORT: &str = "Please choose a password of at least 10 characters.";
 /// Too long.
-pub const PASSWORD_LONG: &str = "Please choose a password of at most 256 bytes.";
+pub const PASSWORD_LONG: &str = "That password is longer than we can keep.";
 /// Empty.
 pub const NAME_EMPTY: &str = "Please tell us a name that others may call you.";
 /// Too long.
@@ -31,21 +31,22 @@ pub const LOGIN_OVER: &str = "You were logged out here. Please log in again when
 pub const SUSPENDED: &str =
     "Your account is paused just now. Nothing in it is lost; please write to us.";
 /// A state that can't follow.
-pub const STATE_WRONG: &str = "The account's state does not allow this.";
+pub const STATE_WRONG: &str =
+    "This was decided already. Please write to us if you would like to talk about it.";
 /// A role that can't be taken away.
 pub const MEMBER_ALWAYS: &str = "Everybody here is a member.";
 /// Neither id nor username, or both.
 pub const PROFILE_WHOSE: &str = "Please name a person, by user_id or by username.";
 /// Too many tries.
-pub const TRIES_MANY: &str =
-    "That were many tries in a short time. Please wait a little and try again.";
+pub const TRIES_MANY: &str = "There were many tries just now, so we pause to keep your account safe. Please try again in a \
+     little while.";
 /// In place of a name that is gone.
 pub const DELETED_MEMBER: &str = "deleted member";
 /// A secret of a mail that is none, or not good any more.
 pub const TOKEN_OVER: &str =
     "This link was used already, or its time is over. Please ask for a new one.";
 /// The password that was to prove who is asking.
-pub const PASSWORD_WRONG: &str = "That is not your password. Please try again.";
+pub const PASSWORD_WRONG: &str = "This password doesn't fit. Please try once more.";
 /// Nothing to confirm.
 pub const VERIFIED_ALREADY: &str = "Your e-mail address is confirmed already.";
 /// Not verified yet, and would reach others.
@@ -66,7 +67,8 @@ pub const QUALIFICATIONS_WRONG: &str =
 /// Too long.
 pub const NOTE_LONG: &str = "Please keep the note to 1000 characters.";
 /// A coach's state that can't follow.
-pub const COACH_STATE_WRONG: &str = "The application's state does not allow this.";
+pub const COACH_STATE_WRONG: &str =
+    "This was decided already. Please write to us if you would like to talk about it.";
 /// For those who run the place.
 pub const ADMINS_ONLY: &str = "This is for those who run the place.";
 /// Larger than one archive may be.

@@ -65,8 +65,17 @@ pub fn email_changed(name: &str) -> Words {
     )
 }
 
+/// Who wants an account deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecidedBy {
+    /// The person.
+    Oneself,
+    /// Those who run the place.
+    Admins,
+}
+
 /// The account is to be deleted.
-pub fn deletion_requested(name: &str, days: i64) -> Words {
+pub fn deletion_requested(name: &str, by: DecidedBy, days: i64) -> Words {
     let when = match days {
         0 => "It goes now.".to_owned(),
         1 => "It stays for a day. Log in within that time, and everything is as before.".to_owned(),
@@ -74,12 +83,18 @@ pub fn deletion_requested(name: &str, days: i64) -> Words {
             "It stays for {days} days. Log in within that time, and everything is as before."
         ),
     };
+    let (decided, talk) = match by {
+        DecidedBy::Oneself => ("you asked us to delete your account.", ""),
+        DecidedBy::Admins => (
+            "the people who run this place decided that your account will be deleted.",
+            "\n\nIf you would like to talk about it, please answer this mail.",
+        ),
+    };
     (
         "Your account will be deleted".to_owned(),
         format!(
-            "Hello {name},\n\nyou asked us to delete your account. {when}\n\nAfter that your name, \
-             your profile and your logins are gone. What you wrote to others stays with them, \
-             without your name.\n{END}"
+            "Hello {name},\n\n{decided} {when}\n\nAfter that your name, your profile and your logins \
+             are gone. What you wrote to others stays with them, without your name.{talk}\n{END}"
         ),
     )
 }

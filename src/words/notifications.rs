@@ -5,6 +5,28 @@ pub fn claimed(coach: &str, _: u32) -> String {
     format!("{coach} is here for you now.")
 }
 
+/// The member waited long for an answer.
+pub fn unanswered(_: &str, _: u32) -> String {
+    "Your coach could not answer just now. You are at the front, and somebody will be with you."
+        .to_owned()
+}
+
+/// To the coach whose connection was lost for good.
+pub fn dropped(member: &str, _: u32) -> String {
+    format!(
+        "Your connection broke off. {member} is at the front of the queue, and a colleague is \
+         asked."
+    )
+}
+
+/// To the coach who had not answered for long.
+pub fn handed_on(member: &str, _: u32) -> String {
+    format!(
+        "{member} is at the front of the queue again, and a colleague is asked. Thank you for \
+         having been there."
+    )
+}
+
 /// The coach's connection was lost for good.
 pub fn requeued(_: &str, _: u32) -> String {
     "Your coach's connection broke off. You are at the front, and somebody will be with you."
@@ -21,7 +43,7 @@ pub fn closed(coach: &str, _: u32) -> String {
 
 /// A request is offered to a coach.
 pub fn offered(_: &str, _: u32) -> String {
-    "Somebody would like to talk, and you are asked first.".to_owned()
+    "Somebody would like to talk. If it doesn't suit, another coach is asked.".to_owned()
 }
 
 /// A colleague hands over.
@@ -37,8 +59,14 @@ pub fn warned(_: &str, _: u32) -> String {
 }
 
 /// The coach has not answered for long.
-pub fn nudged(_: &str, _: u32) -> String {
-    "Somebody is waiting for your answer.".to_owned()
+pub fn nudged(member: &str, minutes: u32) -> String {
+    let within = match minutes {
+        0 | 1 => "a minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
+    };
+    format!(
+        "{member} wrote a while ago. If you can't answer now, a colleague is asked in {within}."
+    )
 }
 
 /// The member stayed silent.
@@ -145,7 +173,7 @@ pub fn exchange_cancelled(name: &str, _: u32) -> String {
 
 /// Somebody did not come.
 pub fn exchange_missed(name: &str, _: u32) -> String {
-    format!("Your exchange session with {name} was noted as not taken place.")
+    format!("Your exchange session with {name} did not take place.")
 }
 
 /// The two don't agree.
@@ -194,12 +222,7 @@ pub const SERVICE_OFF: &str = "This place does not send pushes this way.";
 pub const ENDPOINTS_MANY: &str = "You have many devices already. Please remove one first.";
 
 /// The subject of a digest.
-pub fn digest_subject(count: usize) -> String {
-    match count {
-        1 => "One thing is waiting for you".to_owned(),
-        count => format!("{count} things are waiting for you"),
-    }
-}
+pub const DIGEST_SUBJECT: &str = "What happened while you were away";
 
 /// Before the lines of a digest.
 pub fn digest_greeting(name: &str) -> String {

@@ -263,8 +263,9 @@ async fn a_suspended_account_is_closed_everywhere_and_opens_again() {
     let door = Door::open(folder.path()).await;
     let anna = door.register("anna").await;
     let id = anna.user.id;
+    let login = Some(door.login_of(&anna).await);
     door.accounts.suspend(id).await.unwrap();
-    assert_eq!(door.closed(), [(id, None, CloseCode::Suspended)]);
+    assert_eq!(door.closed(), [(id, login, CloseCode::Suspended)]);
     let revoked = Revoked { login_id: None, reason: RevokeReason::Suspended };
     assert_eq!(door.feed(id).await, [Event::SessionRevoked(revoked)]);
 

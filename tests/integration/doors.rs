@@ -21,9 +21,12 @@ use protocol::{
     Signal, Topic, UserId,
 };
 use sanctuary::features::people::Act;
+use sanctuary::store::RELAY_AFTER_MS;
+use std::time::Duration;
 use tempfile::{TempDir, tempdir};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 fn words(conversation_id: ConversationId) -> Send {
     Send {
@@ -313,6 +316,26 @@ async fn delivery_after_leaving_not_one_further_event_arrives_also_on_another_no
     bens.events_to(Topic::Conversation(talk), after).await;
     assert!(!bens.rest().iter().any(|push| is_of(push, topic)));
     assert_eq!(code(post(b, ben, group_id).await), Some(ErrorCode::NotFound));
+}
+
+/// The close follows from the commit: it comes though the answer of the store was lost, and though
+/// whoever asked is gone before it holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn delivery_ends_with_a_suspension_of_which_nobody_waited_for_the_end() {
+    let (_folder, server, ada, ben) = two().await;
+    let (adas, bens) = (server.socket(&ada).await, server.socket(&ben).await);
+    server.faults.lose_commit_results(1);
+    let _ = server.accounts.suspend(ada.id).await;
+    server.later(RELAY_AFTER_MS).await;
+    assert_eq!(adas.closed().await, CloseCode::Suspended.number());
+
+    server.faults.slow(Duration::from_millis(200));
+    let hung_up = timeout(Duration::from_millis(50), server.accounts.suspend(ben.id)).await;
+    server.faults.slow(Duration::ZERO);
+    assert!(hung_up.is_err(), "it was done before anybody could hang up");
+    assert_eq!(bens.closed().await, CloseCode::Suspended.number());
+    let again = server.accounts.suspend(ben.id).await.unwrap_err();
+    assert_eq!(again.code, ErrorCode::Conflict);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,6 +17,7 @@ use protocol::people::{
     MutePerson, RequestFriend, SearchPeople, SetPrivacy, UpdateProfile,
 };
 use protocol::session::Background;
+use protocol::support::{Ask, Claim, Close, Rate, WriteNote};
 use protocol::{ExchangeId, GroupId, Patch};
 use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
@@ -209,6 +210,46 @@ async fn whole_archive(server: &TestServer) {
     assert!(all.contains("what Anna thinks") && !all.contains("what Ben thinks"));
     assert!(!all.contains("annas-secret-address"), "who has it could write to the device");
     assert!(!all.contains("blocked_by"));
+}
+
+/// What a member asked and thought of the answer, and what a coach noted, is theirs; a coach's
+/// notes are in no other archive.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn support_is_whole_in_an_archive() {
+    let server = server(&Site::embedded()).await;
+    let (anna, cleo) = (server.member("anna").await, server.coach("cleo").await);
+    let desk_id = server.general().await;
+    let ask = |subject: &str, text: &str| Ask {
+        desk_id,
+        client_id: None,
+        subject: subject.to_owned(),
+        text: Some(text.to_owned()),
+        expertise: None,
+        preferred_coach_id: None,
+        fee: None,
+    };
+    let asked = server.by(&anna, ask("sleep", "I lie awake")).await.unwrap();
+    let request_id = asked.request.id;
+    server.by(&cleo, Claim { request_id }).await.unwrap();
+    let text = "likes the sea".to_owned();
+    server.by(&cleo, WriteNote { request_id, text, client_id: None }).await.unwrap();
+    server.by(&cleo, Close { request_id, summary: None }).await.unwrap();
+    server.app.settled().await;
+    let text = Some("that was kind".to_owned());
+    server.by(&anna, Rate { request_id, stars: 4, text }).await.unwrap();
+    server.by(&anna, ask("work", "and now this")).await.unwrap();
+
+    let annas = archive(&server, &anna).await;
+    let requests = &annas["support/requests.json"];
+    assert_eq!(requests[0]["rating"]["stars"], 4);
+    assert_eq!(requests[0]["rating"]["text"], "that was kind");
+    assert_eq!(
+        (&requests[1]["subject"], &requests[1]["text"]),
+        (&"work".into(), &"and now this".into())
+    );
+    assert!(!serde_json::to_string(&annas).unwrap().contains("likes the sea"));
+    let cleos = archive(&server, &cleo).await;
+    assert_eq!(cleos["support/notes.json"][0]["text"], "likes the sea");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -37,10 +37,12 @@ async fn an_account_is_deleted_after_its_time_of_grace() {
     let anna = door.register("anna").await;
     let id = anna.user.id;
     assert_eq!(delete(&door, &anna, "not the password").await.code(), ErrorCode::Forbidden);
+    let login = Some(door.login_of(&anna).await);
     delete(&door, &anna, PASSWORD).await.good::<Done>();
-    assert_eq!(door.closed(), [(id, None, CloseCode::Revoked)]);
+    assert_eq!(door.closed(), [(id, login, CloseCode::Revoked)]);
     assert_eq!(door.entry(&anna).await, Err(ErrorCode::Unauthenticated));
-    assert!(door.mail(ANNA, 1).await.contains("14 days"));
+    let mail = door.mail(ANNA, 1).await;
+    assert!(mail.contains("14 days") && mail.contains("you asked us"), "{mail}");
     door.later(14 * DAY_MS - 10_000).await;
     assert!(door.accounts.person(id).await.unwrap().is_some());
     door.later(20_000).await;
@@ -90,6 +92,10 @@ async fn deletion_is_no_way_past_a_verification_or_a_suspension() {
     door.accounts.verify(ben.user.id).await.unwrap();
     door.accounts.suspend(ben.user.id).await.unwrap();
     door.accounts.request_deletion(ben.user.id).await.unwrap();
+    door.later(1).await;
+    let mails = door.mails("ben@example.org").await;
+    let decided = "the people who run this place decided";
+    assert!(mails.iter().any(|mail| mail.contains(decided)), "{mails:?}");
     assert_eq!(door.try_login("ben@example.org", PASSWORD).await.code(), ErrorCode::Forbidden);
 }
 
@@ -105,9 +111,10 @@ async fn those_who_run_the_place_suspend_and_restore() {
     assert_eq!(ask("suspend", json!({})).await.code(), ErrorCode::Forbidden);
     door.accounts.set_role(moderator.user.id, Role::Moderator, true).await.unwrap();
     let note = json!({ "note": "Please be kind." });
+    let login = Some(door.login_of(&anna).await);
     let state: AccountState = ask("suspend", note).await.good();
     assert_eq!(state.status, "suspended");
-    assert_eq!(door.closed(), [(anna.user.id, None, CloseCode::Suspended)]);
+    assert_eq!(door.closed(), [(anna.user.id, login, CloseCode::Suspended)]);
     assert!(door.mail(ANNA, 1).await.contains("Please be kind."));
     assert_eq!(ask("suspend", json!({})).await.code(), ErrorCode::Conflict);
     assert_eq!(ask("delete", json!({})).await.code(), ErrorCode::Forbidden, "for admins");

@@ -98,8 +98,9 @@ async fn a_forgotten_password_is_chosen_anew_and_all_logins_end() {
     assert_eq!(answer.code_and_field().1.as_deref(), Some("password"), "and the token is kept");
 
     let body = json!({ "token": token, "password": OTHER });
+    let login = Some(door.login_of(&anna).await);
     door.post("/v1/auth/password/reset", body.clone()).await.good::<Done>();
-    assert_eq!(door.closed(), [(id, None, CloseCode::Revoked)]);
+    assert_eq!(door.closed(), [(id, login, CloseCode::Revoked)]);
     assert_eq!(door.entry(&anna).await, Err(ErrorCode::Unauthenticated));
     assert_eq!(door.try_login(ANNA, PASSWORD).await.code(), ErrorCode::Unauthenticated);
     door.try_login(ANNA, OTHER).await.good::<Tokens>();

@@ -7,14 +7,14 @@ use crate::server::{Person, Site, Socket, TestServer, client_id, eventually};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use protocol::conversations::{Mark as MarkRead, Mute, Open, Send};
-use protocol::limits::{ENDPOINTS_MAX, PUSH_AFTER_MS};
+use protocol::limits::{COACH_GRACE_MS, ENDPOINTS_MAX, OFFER_MS, PUSH_AFTER_MS};
 use protocol::notifications::{
     Choice, Digest, GetSettings, Kind, List, Mark, Notification, Notifications, Quiet, Register,
     Service, SetSettings, Unregister, Which,
 };
-use protocol::people::{Block, MutePerson, UnmutePerson};
+use protocol::people::{Block, Follow, MutePerson, RequestFriend, UnmutePerson};
 use protocol::session::Background;
-use protocol::support::{Ask, Claim, Close, SetCoach};
+use protocol::support::{Ask, Claim, Close, GetStatus, SetCoach};
 use protocol::{ConversationId, ErrorCode, Event, Signal};
 use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
@@ -87,8 +87,7 @@ async fn told(server: &TestServer, who: &Person) -> usize {
     feed.iter().filter(|event| matches!(event, Event::NotificationCreated(_))).count()
 }
 
-/// A request that a coach took.
-async fn helped(server: &TestServer, member: &Person, coach: &Person) -> protocol::RequestId {
+async fn asked(server: &TestServer, member: &Person) -> protocol::RequestId {
     let desk_id = server.general().await;
     let ask = Ask {
         desk_id,
@@ -99,7 +98,12 @@ async fn helped(server: &TestServer, member: &Person, coach: &Person) -> protoco
         preferred_coach_id: None,
         fee: None,
     };
-    let request_id = server.by(member, ask).await.unwrap().request.id;
+    server.by(member, ask).await.unwrap().request.id
+}
+
+/// A request that a coach took.
+async fn helped(server: &TestServer, member: &Person, coach: &Person) -> protocol::RequestId {
+    let request_id = asked(server, member).await;
     server.by(coach, Claim { request_id }).await.unwrap();
     request_id
 }
@@ -201,6 +205,150 @@ async fn who_looks_or_reads_in_time_or_muted_hears_nothing() {
     write(&server, &ada, id).await;
     pass(&server, PUSH_AFTER_MS).await;
     assert_eq!(only(&server, &ben).await.count, 2, "the one that was muted, and this one");
+}
+
+/// The phone is cut off, and its session stands in the foreground for a while yet. What happened in
+/// that while is pushed once the server finds out; what was read, or is older, is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happened_while_a_phone_was_cut_off_unnoticed_is_pushed() {
+    let (folder, service) = (tempdir().unwrap(), PushService::start().await);
+    let server = server(folder.path()).await;
+    let (ada, mia, cleo) =
+        (server.member("ada").await, server.member("mia").await, server.coach("cleo").await);
+    let browser = Browser::new(&service, "mia");
+    let mut mias = away(&server, &mia, &browser).await;
+    mias.call(Background { on: false }).await.unwrap();
+    let (bob, eve) = (server.member("bob").await, server.member("eve").await);
+    let older = talk(&server, &bob, &mia).await;
+    write(&server, &bob, older).await;
+    pass(&server, 2 * MINUTE_MS).await;
+    let (id, seen) = (talk(&server, &ada, &mia).await, talk(&server, &eve, &mia).await);
+    write(&server, &ada, id).await;
+    let read = write(&server, &eve, seen).await;
+    let mark = MarkRead { conversation_id: seen, read: Some(read), delivered: None };
+    server.by(&mia, mark).await.unwrap();
+    helped(&server, &mia, &cleo).await;
+    pass(&server, PUSH_AFTER_MS).await;
+    pass(&server, 0).await;
+    assert!(service.take().is_empty(), "she is taken to look");
+    only(&server, &mia).await;
+
+    drop(mias);
+    let mut links = BTreeSet::new();
+    eventually(async || {
+        pass(&server, 100).await;
+        let got = service.take();
+        links.extend(got.iter().map(|push| browser.read(push)["link"].to_string()));
+        (links.len() == 2).then_some(())
+    })
+    .await;
+    assert!(links.contains(&format!("\"conversation:{id}\"")), "{links:?}");
+    pass(&server, 10 * PUSH_AFTER_MS).await;
+    pass(&server, 0).await;
+    assert!(service.take().is_empty(), "once");
+}
+
+/// Whoever is back at once saw it, and who said goodbye had seen it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_back_or_said_goodbye_is_pushed_nothing() {
+    let (folder, service) = (tempdir().unwrap(), PushService::start().await);
+    let server = server(folder.path()).await;
+    let (ada, mia) = (server.member("ada").await, server.member("mia").await);
+    let mut mias = away(&server, &mia, &Browser::new(&service, "mia")).await;
+    mias.call(Background { on: false }).await.unwrap();
+    let id = talk(&server, &ada, &mia).await;
+    write(&server, &ada, id).await;
+    pass(&server, PUSH_AFTER_MS).await;
+    drop(mias);
+    let mut mias = server.socket(&mia).await;
+    pass(&server, PUSH_AFTER_MS).await;
+    mias.call(protocol::session::Close {}).await.unwrap();
+    assert_eq!(mias.closed().await, protocol::close::CloseCode::Normal.number());
+    for _ in 0..20 {
+        pass(&server, PUSH_AFTER_MS).await;
+    }
+    assert!(service.take().is_empty() && list(&server, &mia).await.items.is_empty());
+}
+
+/// Ten minutes lie between two pushes of one thing; a coach who takes over is another thing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_is_pushed_at_once_after_a_coach_was_lost() {
+    let (folder, service) = (tempdir().unwrap(), PushService::start().await);
+    let server = server(folder.path()).await;
+    let (mia, cleo) = (server.member("mia").await, server.coach("cleo").await);
+    let browser = Browser::new(&service, "mia");
+    let _mias = away(&server, &mia, &browser).await;
+    let cleos = server.socket(&cleo).await;
+    let request_id = helped(&server, &mia, &cleo).await;
+    let texts = async || {
+        pass(&server, PUSH_AFTER_MS).await;
+        pass(&server, 0).await;
+        let got = service.take();
+        got.iter().map(|push| browser.read(push)["text"].to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(texts().await.len(), 1, "claimed");
+    drop(cleos);
+    eventually(async || server.by(&mia, GetStatus {}).await.unwrap().request.unwrap().grace_until)
+        .await;
+    server.later(COACH_GRACE_MS).await;
+    assert_eq!(texts().await.len(), 1, "back at the front");
+    let lost = only(&server, &cleo).await;
+    assert_eq!((lost.kind, lost.link), (Kind::Support, format!("request:{request_id}")));
+    assert_eq!(lost.from.unwrap().id, mia.id, "both sides are told");
+    let kim = server.coach("kim").await;
+    server.by(&kim, Claim { request_id }).await.unwrap();
+    let told = texts().await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0], format!("\"{}\"", only(&server, &mia).await.text));
+}
+
+/// An offer that ran out is no news: it is read, on all devices, and does not wait for the morning.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_offer_that_is_over_is_read_and_pushed_no_more() {
+    let (folder, service) = (tempdir().unwrap(), PushService::start().await);
+    let server = server(folder.path()).await;
+    let (mia, cleo) = (server.member("mia").await, server.coach("cleo").await);
+    let mut cleos = away(&server, &cleo, &Browser::new(&service, "cleo")).await;
+    let quiet = Quiet { on: true, from_min: 7 * 60, until_min: 9 * 60 };
+    server.by(&cleo, SetSettings { quiet: Some(quiet), ..SetSettings::default() }).await.unwrap();
+    let here = SetCoach { available: Some(true), ..SetCoach::default() };
+    server.by(&cleo, here).await.unwrap();
+    asked(&server, &mia).await;
+    server.app.settled().await;
+    let offer = only(&server, &cleo).await;
+    assert_eq!((offer.kind, offer.read_at), (Kind::Support, None));
+    pass(&server, PUSH_AFTER_MS).await;
+    cleos.call(Background { on: false }).await.unwrap();
+    pass(&server, OFFER_MS - PUSH_AFTER_MS).await;
+    pass(&server, 0).await;
+    assert_eq!(list(&server, &cleo).await.unread, 0);
+    let read = cleos.signal(|signal| match signal {
+        Signal::NotificationRead(read) => Some(read.clone()),
+        _ => None,
+    });
+    assert_eq!(read.await.notification_ids, [offer.id]);
+    cleos.call(Background { on: true }).await.unwrap();
+    pass(&server, HOUR_MS).await;
+    pass(&server, 0).await;
+    assert!(service.take().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_coach_who_does_not_answer_is_asked_and_both_are_told_when_it_goes_on() {
+    let folder = tempdir().unwrap();
+    let server = server(folder.path()).await;
+    let (mia, cleo) = (server.member("mia").await, server.coach("cleo").await);
+    let _cleos = server.socket(&cleo).await;
+    helped(&server, &mia, &cleo).await;
+    pass(&server, 10 * MINUTE_MS).await;
+    let nudge = only(&server, &cleo).await;
+    assert!(nudge.text.ends_with("a colleague is asked in 5 minutes."), "{}", nudge.text);
+    pass(&server, 5 * MINUTE_MS).await;
+    let page = list(&server, &cleo).await;
+    let [told, asked] = page.items.as_slice() else { panic!("{page:?}") };
+    assert!(asked.read_at.is_some() && told.text.starts_with(&*mia.caller.name), "{page:?}");
+    let told = only(&server, &mia).await;
+    assert!(!told.text.contains("connection"), "it did not break off: {}", told.text);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -687,6 +835,45 @@ async fn nobody_is_told_of_whom_they_muted_or_blocked() {
     server.by(&ben, Block { user_id: ada.id }).await.unwrap();
     pass(&server, PUSH_AFTER_MS).await;
     assert!(list(&server, &ben).await.items.is_empty());
+}
+
+/// What waited for the morning is asked again: whoever was blocked in the evening is in no push, no
+/// digest and no list.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_blocked_since_is_in_no_push_digest_or_list() {
+    let (folder, service) = (tempdir().unwrap(), PushService::start().await);
+    let server = server(folder.path()).await;
+    let (ada, bob) = (server.member("ada").await, server.member("bob").await);
+    let ben = server.member("ben").await;
+    let browser = Browser::new(&service, "ben");
+    let _bens = away(&server, &ben, &browser).await;
+    // It is 08:00 UTC; the digest comes at nine.
+    let set = SetSettings {
+        zone: Some("UTC".to_owned()),
+        quiet: Some(Quiet { on: true, from_min: 7 * 60, until_min: 9 * 60 + 1 }),
+        digest: Some(Digest::Daily),
+        kinds: Vec::new(),
+    };
+    server.by(&ben, set).await.unwrap();
+    server.by(&ada, RequestFriend { user_id: ben.id }).await.unwrap();
+    server.by(&bob, Follow { user_id: ben.id }).await.unwrap();
+    pass(&server, PUSH_AFTER_MS).await;
+    assert_eq!(list(&server, &ben).await.unread, 2);
+    server.by(&ben, Block { user_id: ada.id }).await.unwrap();
+    let left = only(&server, &ben).await;
+    assert_eq!(left.from.as_ref().unwrap().id, bob.id);
+    assert_eq!(list(&server, &ben).await.unread, 1);
+
+    pass(&server, HOUR_MS).await;
+    pass(&server, MINUTE_MS).await;
+    pass(&server, 0).await;
+    let got = service.take();
+    let [push] = got.as_slice() else { panic!("{got:?}") };
+    assert_eq!(browser.read(push)["text"], left.text);
+    let mails = std::fs::read_dir(folder.path().join("outbox")).unwrap();
+    let mails: Vec<_> = mails.map(|mail| std::fs::read_to_string(mail.unwrap().path())).collect();
+    let [Ok(mail)] = mails.as_slice() else { panic!("{mails:?}") };
+    assert!(mail.contains(&left.text) && !mail.contains(&*ada.caller.name), "{mail}");
 }
 
 /// On every store: two nodes look at the same time at what happened, and fire what is due one after

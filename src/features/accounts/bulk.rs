@@ -46,7 +46,7 @@ impl Accounts {
                 let known = snapshot.all::<LoginRow>()?.into_iter().find(ours);
                 let login_id = known.as_ref().map_or_else(crate::id::fresh, |row| row.login_id);
                 if known.is_none() {
-                    make_room(&mut change, snapshot)?;
+                    make_room(&mut change, snapshot, user_id)?;
                     change.write(login_row(login_id, now));
                 }
                 Ok((change, (login_id, account.roles())))

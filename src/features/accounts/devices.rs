@@ -9,7 +9,6 @@ use crate::error::Result;
 use crate::store::Change;
 use protocol::LoginId;
 use protocol::accounts::{Device, Devices};
-use protocol::close::CloseCode;
 use protocol::session::{Done, RevokeReason};
 
 impl Accounts {
@@ -42,7 +41,6 @@ impl Accounts {
                 Ok((change, ()))
             })
             .await?;
-        (self.close)(user_id, Some(login_id), CloseCode::Revoked);
         Ok(Done {})
     }
 }

@@ -5,12 +5,13 @@ use super::coaches::COACH;
 use super::handles::HANDLES;
 use super::personal::ERASE;
 use super::register::ACCOUNT_CREATE;
+use super::sockets::CLOSE;
 use crate::error::{Result, internal};
 use protocol::Format;
 use serde::de::DeserializeOwned;
 
 /// All effects of accounts.
-pub const EFFECTS: [&str; 4] = [ACCOUNT_CREATE, HANDLES, ERASE, COACH];
+pub const EFFECTS: [&str; 5] = [ACCOUNT_CREATE, HANDLES, ERASE, COACH, CLOSE];
 
 impl Accounts {
     /// Carries out an effect; may be asked again for the same one.
@@ -32,6 +33,12 @@ impl Accounts {
                 Some(user_id) => self.carry_coach(user_id).await,
                 None => Ok(()),
             },
+            CLOSE => {
+                if let Some(ending) = read(effect, body) {
+                    self.carry_close(ending);
+                }
+                Ok(())
+            }
             other => Err(internal(&format_args!("accounts know no effect {other:?}"))),
         }
     }

@@ -7,12 +7,12 @@ use super::logins::end_all;
 use super::model::{Cause, Refusal, Status};
 use super::personal::{ERASE, Erase};
 use super::rows::{self, AccountRow, LoginRow, ProfileRow, TokenRow};
-use super::{ACCOUNT_CHANGED, Accounts, DAY_MS, Origin};
+use super::{ACCOUNT_CHANGED, Accounts, DAY_MS, Origin, sockets};
 use crate::auth::Caller;
 use crate::error::Result;
 use crate::store::{Change, Snapshot};
 use crate::timers::Timer;
-use crate::words::mails;
+use crate::words::mails::{self, DecidedBy};
 use protocol::accounts::{AccountChanged, DeleteMe};
 use protocol::close::CloseCode;
 use protocol::session::{Done, RevokeReason};
@@ -31,12 +31,17 @@ impl Accounts {
         wanted: DeleteMe,
     ) -> Result<Done> {
         self.prove(caller, origin, wanted.password).await?;
-        self.request_deletion(caller.user_id).await?;
+        self.begin_deletion(caller.user_id, DecidedBy::Oneself).await?;
         Ok(Done {})
     }
 
-    /// Has an account deleted once its time of grace is over. Its logins end now.
+    /// Has an account deleted once its time of grace is over, as those who run the place decided.
     pub async fn request_deletion(&self, user_id: UserId) -> Result<()> {
+        self.begin_deletion(user_id, DecidedBy::Admins).await
+    }
+
+    /// Its logins end now.
+    async fn begin_deletion(&self, user_id: UserId, by: DecidedBy) -> Result<()> {
         let now = self.clock.now();
         let grace_ms = self.settings.deletion_grace_ms;
         let delete_at = now + grace_ms;
@@ -57,13 +62,11 @@ impl Accounts {
                 let prior = Some(account.status.clone());
                 change.write(AccountRow { status, delete_at, prior, ..account });
                 change.effect(ACCOUNT_CHANGED, &user_id);
-                let words = mails::deletion_requested(&name, grace_ms / DAY_MS);
+                let words = mails::deletion_requested(&name, by, grace_ms / DAY_MS);
                 self.write_to(&mut change, &to, words)?;
                 Ok((change, ()))
             })
-            .await?;
-        (self.close)(user_id, None, CloseCode::Revoked);
-        Ok(())
+            .await
     }
 
     /// Takes that back; the account is what it was before.
@@ -104,7 +107,6 @@ impl Accounts {
         if erased {
             self.names.forget(user_id);
             tracing::info!(user = %user_id, "an account was deleted");
-            (self.close)(user_id, None, CloseCode::Revoked);
         }
         Ok(())
     }
@@ -130,7 +132,9 @@ fn erased(snapshot: &Snapshot, account: &AccountRow, parts: &[String]) -> Result
         delete_at: None,
         prior: None,
     });
-    for login in snapshot.all::<LoginRow>()? {
+    let logins = snapshot.all::<LoginRow>()?;
+    let login_ids = logins.iter().map(|login| login.login_id).collect();
+    for login in logins {
         change.delete::<LoginRow>(login.login_id);
     }
     for token in snapshot.all::<TokenRow>()? {
@@ -139,6 +143,7 @@ fn erased(snapshot: &Snapshot, account: &AccountRow, parts: &[String]) -> Result
     if snapshot.one::<ProfileRow>()?.is_some() {
         change.delete::<ProfileRow>(user_id);
     }
+    sockets::close(&mut change, user_id, login_ids, CloseCode::Revoked);
     change.effect(HANDLES, &Moved { user_id, take: Vec::new(), release });
     for part in parts {
         // Side by side: one that can't be reached does not hold up the others.

@@ -2,7 +2,7 @@
 
 use super::model::{self, Refusal, Rotation, Status};
 use super::rows::{self, AccountRow, LoginRow, Whole};
-use super::{Accounts, Origin};
+use super::{Accounts, Origin, sockets};
 use crate::auth::{Caller, RefreshSecret};
 use crate::error::{Result, unavailable};
 use crate::store::{Change, Snapshot};
@@ -55,7 +55,7 @@ impl Accounts {
         let now = self.clock.now();
         let login_id: LoginId = crate::id::fresh();
         let secret = self.refresh.first(user_id, login_id)?;
-        let (whole, dropped) = self
+        let whole = self
             .store
             .decide(rows::account(user_id), |snapshot| {
                 // Made by an effect; where that is still under way, the records are.
@@ -63,7 +63,7 @@ impl Accounts {
                 may_enter(whole.account.status()?, Refusal::LoginOver)?;
                 let account = AccountRow { last_login_at: Some(now), ..whole.account };
                 let mut change = Change::new();
-                let dropped = make_room(&mut change, snapshot)?;
+                make_room(&mut change, snapshot, user_id)?;
                 change.write(account.clone());
                 change.write(LoginRow {
                     login_id,
@@ -75,12 +75,9 @@ impl Accounts {
                     last_used_at: now,
                     revoked_at: None,
                 });
-                Ok((change, (Whole { account, ..whole }, dropped)))
+                Ok((change, Whole { account, ..whole }))
             })
             .await?;
-        for login_id in dropped {
-            (self.close)(user_id, Some(login_id), CloseCode::Revoked);
-        }
         self.answer(whole, &secret, now)
     }
 
@@ -103,7 +100,6 @@ impl Accounts {
                 let RefreshSecret { user_id, login_id, .. } = presented;
                 tracing::warn!(user = %user_id, login = %login_id, "a refresh token was used twice");
                 metrics::counter!("sanctuary_refresh_tokens_reused_total").increment(1);
-                (self.close)(user_id, Some(login_id), CloseCode::Revoked);
                 Err(Refusal::LoginOver.into())
             }
         }
@@ -124,7 +120,6 @@ impl Accounts {
                 Ok((change, ()))
             })
             .await?;
-        (self.close)(user_id, Some(login_id), CloseCode::Revoked);
         Ok(Done {})
     }
 
@@ -139,7 +134,6 @@ impl Accounts {
                 Ok((change, ()))
             })
             .await?;
-        (self.close)(user_id, None, CloseCode::Revoked);
         Ok(Done {})
     }
 
@@ -208,18 +202,20 @@ fn rotate(
     }
 }
 
-/// Deletes the logins that must go for one more. Those that were still good.
-pub(super) fn make_room(change: &mut Change, snapshot: &Snapshot) -> Result<Vec<LoginId>> {
+/// Deletes the logins that must go for one more, and closes the sockets of those that were good.
+pub(super) fn make_room(change: &mut Change, snapshot: &Snapshot, user_id: UserId) -> Result<()> {
     let logins = snapshot.all::<LoginRow>()?;
     let gone = model::make_room(logins.iter().map(LoginRow::seat).collect());
     for login_id in &gone {
         change.delete::<LoginRow>(*login_id);
     }
     let good = logins.iter().filter(|login| login.revoked_at.is_none());
-    Ok(good.map(|login| login.login_id).filter(|login_id| gone.contains(login_id)).collect())
+    let dropped = good.map(|login| login.login_id).filter(|login_id| gone.contains(login_id));
+    sockets::close(change, user_id, dropped.collect(), CloseCode::Revoked);
+    Ok(())
 }
 
-/// Ends a login, and says so on the person's feed, on all nodes.
+/// Ends a login, says so on the person's feed, and closes its sockets, on all nodes.
 pub(super) fn end_one(
     change: &mut Change,
     user_id: UserId,
@@ -227,12 +223,13 @@ pub(super) fn end_one(
     reason: RevokeReason,
     now: Millis,
 ) {
-    let login_id = Some(login.login_id);
+    let login_id = login.login_id;
     change.write(ended(login, now));
-    change.event(Topic::User(user_id), Revoked { login_id, reason });
+    change.event(Topic::User(user_id), Revoked { login_id: Some(login_id), reason });
+    sockets::close(change, user_id, vec![login_id], close_code(reason));
 }
 
-/// Ends all logins, and says so once.
+/// Ends all logins, says so once, and closes their sockets; those of a login that is made later stay.
 pub(super) fn end_all(
     change: &mut Change,
     snapshot: &Snapshot,
@@ -241,11 +238,26 @@ pub(super) fn end_all(
     now: Millis,
 ) -> Result<()> {
     let good = snapshot.all::<LoginRow>()?.into_iter().filter(|login| login.revoked_at.is_none());
+    let mut login_ids = Vec::new();
     for login in good {
+        login_ids.push(login.login_id);
         change.write(ended(login, now));
     }
     change.event(Topic::User(user_id), Revoked { login_id: None, reason });
+    sockets::close(change, user_id, login_ids, close_code(reason));
     Ok(())
+}
+
+const fn close_code(reason: RevokeReason) -> CloseCode {
+    match reason {
+        RevokeReason::Suspended => CloseCode::Suspended,
+        RevokeReason::Logout
+        | RevokeReason::LogoutAll
+        | RevokeReason::TokenReused
+        | RevokeReason::PasswordChanged
+        | RevokeReason::DeviceRemoved
+        | RevokeReason::AccountDeleted => CloseCode::Revoked,
+    }
 }
 
 fn ended(login: LoginRow, now: Millis) -> LoginRow {

@@ -28,6 +28,7 @@ mod register;
 mod routes;
 mod rows;
 mod secrets;
+mod sockets;
 mod standing;
 mod throttle;
 mod verifying;
@@ -64,7 +65,7 @@ const DAY_MS: Millis = 24 * 60 * 60 * 1_000;
 /// The effect of what others see of an account: made, renamed, suspended, gone. Body: whose.
 pub const ACCOUNT_CHANGED: &str = "account.changed";
 
-/// Closes a person's sockets on all nodes: those of one login, or all.
+/// Closes a person's sockets on all nodes: those of one login, or all. May be asked again.
 pub type CloseSockets = Arc<dyn Fn(UserId, Option<LoginId>, CloseCode) + Send + Sync>;
 
 /// See the module.

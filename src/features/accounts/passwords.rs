@@ -10,11 +10,10 @@ use crate::auth::Caller;
 use crate::error::Result;
 use crate::store::Change;
 use crate::words::mails;
+use protocol::UserId;
 use protocol::accounts::{ChangePassword, ForgotPassword, ResetPassword};
-use protocol::close::CloseCode;
 use protocol::limits::PASSWORD_BYTES_MAX;
 use protocol::session::{Done, RevokeReason};
-use protocol::{LoginId, UserId};
 use std::sync::Arc;
 
 impl Accounts {
@@ -88,7 +87,6 @@ impl Accounts {
                 Ok((change, ()))
             })
             .await?;
-        (self.close)(user_id, None, CloseCode::Revoked);
         Ok(Done {})
     }
 
@@ -103,8 +101,7 @@ impl Accounts {
         let known = self.prove(caller, origin, wanted.current).await?;
         let password_hash = Some(self.passwords.hash(wanted.password).await?);
         let (user_id, now) = (caller.user_id, self.clock.now());
-        let ended = self
-            .store
+        self.store
             .decide(rows::account(user_id), |snapshot| {
                 let account = snapshot.one::<AccountRow>()?.ok_or(Refusal::NoSuchPerson)?;
                 if account.password_hash != known.password_hash {
@@ -113,22 +110,17 @@ impl Accounts {
                 }
                 let mut change = Change::new();
                 take_back(&mut change, snapshot, &[Purpose::Reset, Purpose::Email])?;
-                let mut ended: Vec<LoginId> = Vec::new();
                 for login in snapshot.all::<LoginRow>()? {
                     if login.login_id != caller.login_id && login.revoked_at.is_none() {
-                        ended.push(login.login_id);
                         end_one(&mut change, user_id, login, RevokeReason::PasswordChanged, now);
                     }
                 }
                 let (to, name) = (account.email.clone(), account.name.clone());
                 change.write(AccountRow { password_hash: password_hash.clone(), ..account });
                 self.write_to(&mut change, &to, mails::password_changed(&name))?;
-                Ok((change, ended))
+                Ok((change, ()))
             })
             .await?;
-        for login_id in ended {
-            (self.close)(user_id, Some(login_id), CloseCode::Revoked);
-        }
         Ok(Done {})
     }
 

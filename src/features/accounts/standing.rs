@@ -12,7 +12,6 @@ use crate::words::mails::{self, Words};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use protocol::accounts::AccountChanged;
-use protocol::close::CloseCode;
 use protocol::session::RevokeReason;
 use protocol::{Error, LoginId, Topic, UserId};
 
@@ -79,9 +78,7 @@ impl Accounts {
     /// The same, with a reason that the person may read.
     pub async fn suspend_for(&self, user_id: UserId, note: Option<&str>) -> Result<()> {
         let ends = Some(RevokeReason::Suspended);
-        self.turn(user_id, Cause::Suspend, ends, |name| Some(mails::suspended(name, note))).await?;
-        (self.close)(user_id, None, CloseCode::Suspended);
-        Ok(())
+        self.turn(user_id, Cause::Suspend, ends, |name| Some(mails::suspended(name, note))).await
     }
 
     /// Takes that back. The person logs in again.
@@ -103,13 +100,13 @@ impl Accounts {
                 let status = account.status()?.after(cause)?.word().to_owned();
                 let (to, words) = (account.email.clone(), words(&account.name));
                 let mut change = Change::new();
-                change.effect(ACCOUNT_CHANGED, &user_id);
                 if let Some(reason) = ends_logins {
                     end_all(&mut change, snapshot, user_id, reason, now)?;
                 } else {
                     let changed = AccountChanged { status: status.clone(), delete_at: None };
                     change.event(Topic::User(user_id), changed);
                 }
+                change.group().effect(ACCOUNT_CHANGED, &user_id);
                 change.write(AccountRow { status, ..account });
                 if let Some(words) = words {
                     self.write_to(&mut change, &to, words)?;

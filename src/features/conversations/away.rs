@@ -4,7 +4,8 @@
 //! Nothing of this is on the way of a message: its members are put into a queue, if they do not look
 //! on this node. Behind the queue a durable timer is set for each who looks on no other node
 //! either, one for all messages of a conversation that come before it fires. What happened is asked
-//! again when it does. A node that dies within a moment of a message may leave out its timer; the next
+//! again when it does. Whoever looks is told nothing; a connection that breaks off may have been dead
+//! for a while, so that while is looked at again then. A node that dies within a moment of a message may leave out its timer; the next
 //! message brings it.
 
 use super::model::State;
@@ -24,6 +25,11 @@ use uuid::Uuid;
 
 /// Somebody who is away is asked whether they read a conversation. Subject: who, and which.
 pub const UNREAD_TIMER: &str = "conversation.unread";
+/// A connection that broke off was silent for so long at most: a ping, and the time to answer it,
+/// with what their spread and a slow machine add.
+pub(super) const SILENCE_MAX_MS: Millis = 60_000;
+/// Conversations of somebody whose connection broke off that are looked at.
+const UNSEEN_MAX: usize = 32;
 /// Those who wait for their timer to be set; beyond it, people are told with the next message.
 const QUEUE_MAX: usize = 16 * 1_024;
 /// Timers that are set at once.
@@ -36,6 +42,13 @@ const ARMED_MAX: usize = 100_000;
 const NEWEST_EVENTS: u32 = 50;
 /// Bytes of them.
 const NEWEST_BYTES: usize = 256 * 1_024;
+
+/// The newest message of others.
+struct Newest {
+    seq: Seq,
+    at: Millis,
+    sender: UserId,
+}
 
 /// A person and a conversation.
 type Pair = (UserId, ConversationId);
@@ -159,6 +172,29 @@ impl Conversations {
         self.away.arm(&self.clock).await;
     }
 
+    /// Somebody's connection in the foreground ended without a goodbye: they were taken to look, and
+    /// may have been gone for [`SILENCE_MAX_MS`]. What happened in that time is looked at again a little
+    /// later, when those who are back look by themselves: what was read is not told, and what was
+    /// told is told once.
+    pub(crate) async fn broke_off(&self, user: UserId) -> Result<()> {
+        let notifications = &self.away.notifications;
+        if notifications.looks_here(user) {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let since = now.saturating_sub(SILENCE_MAX_MS);
+        notifications.owe_again(user, since).await?;
+        let mut timers = Vec::new();
+        for id in self.active_since(user, since).await?.into_iter().take(UNSEEN_MAX) {
+            let read = rows::inbox_row(&self.store, user, id).await?.read_seq.unwrap_or(0);
+            let newest = self.newest_of_others(user, id).await?;
+            if newest.is_some_and(|newest| newest.seq > read && newest.at >= since) {
+                timers.push(timer(user, id, now.saturating_add(PUSH_AFTER_MS)));
+            }
+        }
+        if timers.is_empty() { Ok(()) } else { self.away.timers.set(timers).await }
+    }
+
     /// Fires [`UNREAD_TIMER`].
     pub(crate) async fn unread_due(&self, subject: &[u8]) -> Result<()> {
         let Some((user, id)) = pair(subject) else { return Ok(()) };
@@ -194,7 +230,8 @@ impl Conversations {
         if notifications.attention(user).await == Attention::Here {
             return Ok(None);
         }
-        let Some((seq, sender)) = self.newest_of_others(user, id).await? else { return Ok(None) };
+        let Some(newest) = self.newest_of_others(user, id).await? else { return Ok(None) };
+        let Newest { seq, sender, .. } = newest;
         if seq <= inbox.read_seq.unwrap_or(0)
             || !notifications.may_tell(sender, Act::Notify, user).await?
         {
@@ -207,18 +244,18 @@ impl Conversations {
     }
 
     /// The newest message that somebody else wrote, among the last events.
-    async fn newest_of_others(
-        &self,
-        user: UserId,
-        id: ConversationId,
-    ) -> Result<Option<(Seq, UserId)>> {
+    async fn newest_of_others(&self, user: UserId, id: ConversationId) -> Result<Option<Newest>> {
         let topic = Topic::Conversation(id);
         let page = self.log.read(topic, Span::Newest, NEWEST_EVENTS, NEWEST_BYTES).await?;
         for entry in page.entries.iter().rev() {
             if let Event::MessageCreated(message) = log::decode(topic, entry)?.body
                 && message.sender_id != user
             {
-                return Ok(Some((entry.seq, message.sender_id)));
+                return Ok(Some(Newest {
+                    seq: entry.seq,
+                    at: entry.at,
+                    sender: message.sender_id,
+                }));
             }
         }
         Ok(None)

@@ -9,6 +9,7 @@ mod away;
 mod commands;
 mod model;
 mod personal;
+mod refusal;
 mod requests;
 mod rows;
 mod view;

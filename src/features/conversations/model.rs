@@ -192,33 +192,21 @@ pub(crate) struct Written {
 
 /// Why something is not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.words())]
 pub(crate) enum Refusal {
-    #[error("There is no such conversation.")]
     NoSuchConversation,
-    #[error("This conversation is closed. You can still read it.")]
     Closed,
-    #[error("That is already so.")]
     AlreadySo,
-    #[error("A conversation holds at most {CONVERSATION_MEMBERS_MAX} people.")]
     Full,
-    #[error("Only the one who wrote a message can change it.")]
     NotYours,
-    #[error("A message can be changed for 24 hours.")]
     TooLate,
-    #[error("You can't write to one another here just now. You can still read it.")]
     Paused,
-    #[error("Your first words are on their way. You can write more once they are answered.")]
     Waits,
-    #[error("Somebody you don't know wrote this. Please accept it first.")]
     Unanswered,
-    #[error("There is nothing here that waits for your answer.")]
     NoRequest,
-    #[error("This message was deleted.")]
     Deleted,
-    #[error("There is no message at that place.")]
     NoSuchMessage,
     /// The target was read before the last change: read it again. Never shown.
-    #[error("The message changed in the meantime. Please try again.")]
     Stale,
 }
 

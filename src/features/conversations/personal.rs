@@ -14,6 +14,7 @@ use protocol::conversations::Kind;
 use protocol::limits::PAGE_BYTES_MAX;
 use protocol::{ConversationId, Event, Topic, UserId};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 impl Personal for Conversations {
     fn name(&self) -> &'static str {
@@ -69,6 +70,18 @@ impl Personal for Conversations {
 }
 
 impl Conversations {
+    /// What the conversations of a kind that somebody has, or had, a place in are about.
+    pub(crate) async fn subjects_of(&self, user_id: UserId, kind: Kind) -> Result<Vec<Uuid>> {
+        let mut subjects = Vec::new();
+        for id in self.all_of(user_id).await? {
+            let Some(state) = self.head(id).await?.1 else { continue };
+            if state.kind == kind && state.member(user_id).is_some() {
+                subjects.extend(state.subject_id);
+            }
+        }
+        Ok(subjects)
+    }
+
     async fn all_of(&self, user_id: UserId) -> Result<Vec<ConversationId>> {
         let mut all = Vec::new();
         loop {

@@ -28,6 +28,7 @@ impl Notifications {
         let limit = limits::page(list.limit)? as usize;
         let after = list.after.as_deref().map(place).transpose()?;
         let shelf = self.caught_up(caller.user_id).await?;
+        let shelf = self.tellable(caller.user_id, shelf).await?;
         let only_unread = list.unread.unwrap_or(false);
         let wanted = |notice: &&Notice| {
             let behind = after.is_none_or(|after| (notice.changed_at, notice.id) < after);
@@ -59,8 +60,9 @@ impl Notifications {
                 self.mark_read(user, |notice| shelf.get(notice.id).is_some()).await?;
             }
         }
-        let shelf = rows::shelf(&self.store.load(rows::partition(user)).await?)?;
-        Ok(Marked { unread: shelf.unread() })
+        let mut shelf = rows::shelf(&self.store.load(rows::partition(user)).await?)?;
+        shelf.end(self.clock.now());
+        Ok(Marked { unread: self.tellable(user, shelf).await?.unread() })
     }
 
     /// `notification.settings.get`

@@ -95,12 +95,15 @@ impl Notifications {
             Standing::Suspended => return Ok(()),
             Standing::Ended => return self.drop_endpoint(user_id, endpoint_id).await,
         }
-        let shelf = rows::shelf(&self.store.load(rows::partition(user_id)).await?)?;
+        let mut shelf = rows::shelf(&self.store.load(rows::partition(user_id)).await?)?;
         let now = self.clock.now();
+        shelf.end(now);
+        let is_early = now < parcel.pushed_at.saturating_add(COMMIT_WITHIN_MS)
+            && shelf.may_stand(parcel.push, parcel.pushed_at);
+        // Also whether who caused it may still have the person told.
+        let shelf = self.tellable(user_id, shelf).await?;
         let Some(letter) = letter(&shelf, &parcel) else {
             // It was set before its commit, which may still be on its way.
-            let is_early = now < parcel.pushed_at.saturating_add(COMMIT_WITHIN_MS)
-                && shelf.may_stand(parcel.push, parcel.pushed_at);
             return if is_early { Err(busy()) } else { Ok(()) };
         };
         let choices = rows::choices(&self.store, user_id).await?;

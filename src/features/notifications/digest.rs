@@ -44,9 +44,11 @@ impl Notifications {
         }
         let choices = rows::choices(&self.store, user).await?;
         if let Some((address, name)) = self.accounts.mail_address(user).await? {
-            self.caught_up(user).await?;
+            let shelf = self.caught_up(user).await?;
+            let unread = shelf.notices.iter().filter(|notice| notice.is_unread());
+            let refused = self.refused(user, unread).await?;
             self.change(user, |shelf| {
-                let waiting = shelf.mail(&choices, self.clock.now());
+                let waiting = shelf.mail(&choices, &refused, self.clock.now());
                 let mail = (!waiting.is_empty())
                     .then(|| self.post.enclose(&mail(&address, &name, &waiting)))
                     .transpose()?;
@@ -67,5 +69,5 @@ fn mail(address: &str, name: &str, waiting: &[Notice]) -> Mail {
         let _ = writeln!(text, "- {}", notice.text.replace(['\n', '\r'], " "));
     }
     let _ = write!(text, "\n{}{}", words::DIGEST_END, mails::END);
-    Mail { to: address.to_owned(), subject: words::digest_subject(waiting.len()), text }
+    Mail { to: address.to_owned(), subject: words::DIGEST_SUBJECT.to_owned(), text }
 }

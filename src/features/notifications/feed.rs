@@ -4,9 +4,8 @@
 //! by two nodes, or after a crash is looked at once. Whoever looks brings all that came before, too.
 
 use super::model::{Draft, NEWS_AGE_MAX_MS, Shelf, Wants};
-use super::{Decided, Notifications, notice, rows};
+use super::{Decided, Notifications, consent, notice, rows};
 use crate::error::{Result, busy, internal};
-use crate::features::people::Act;
 use crate::log::{self, Page, Span};
 use crate::store::{COMMIT_TRIES_MAX, CommitError};
 use protocol::notifications::Kind;
@@ -61,19 +60,27 @@ impl Notifications {
         while conflicts < COMMIT_TRIES_MAX {
             let mut snapshot = self.store.load(rows::partition(user)).await?;
             let before = rows::shelf(&snapshot)?;
+            let now = self.clock.now();
+            // What is over is written down by its timer.
+            let as_of_now = |mut shelf: Shelf| {
+                shelf.end(now);
+                Ok(shelf)
+            };
             let seen = before.cursor.feed_seq;
             let topic = Topic::User(user);
             let page = self.log.read(topic, Span::After(seen), PAGE_EVENTS, PAGE_BYTES).await?;
-            let Some(last) = page.entries.last().map(|entry| entry.seq) else { return Ok(before) };
+            let Some(last) = page.entries.last().map(|entry| entry.seq) else {
+                return as_of_now(before);
+            };
             let news = self.news(user, &page).await?;
             let is_all = last >= page.head;
             if news.is_empty() && is_all && last - seen < BEHIND_MAX {
-                return Ok(before);
+                return as_of_now(before);
             }
             let after = self.tell(user, &before, last, news).await?;
             let done = Decided::default();
             match self.commit(user, &mut snapshot, &before, &after, done).await {
-                Ok(()) if is_all => return Ok(after),
+                Ok(()) if is_all => return as_of_now(after),
                 Ok(()) => {}
                 Err(CommitError::Conflict) => conflicts += 1,
                 Err(CommitError::TooLarge) => return Err(internal(&"too much is told at once")),
@@ -91,12 +98,8 @@ impl Notifications {
             // An event of a newer version is told by a node that knows it, or never.
             let Ok(push) = log::decode(Topic::User(user), entry) else { continue };
             let Some(mut draft) = notice::notice(user, &push.body) else { continue };
-            let act = match (&push.body, draft.kind) {
-                // Of one's own request, whoever helps.
-                (_, Kind::Support) => None,
-                (Event::ConversationRequested(_), _) => Some(Act::Message),
-                _ => Some(Act::Notify),
-            };
+            let asks_to_write = matches!(push.body, Event::ConversationRequested(_));
+            let act = consent::act(draft.kind, asks_to_write);
             let told = match act.zip(draft.from.as_ref()) {
                 Some((act, from)) => self.may_tell(from.id, act, user).await?,
                 None => true,

@@ -12,6 +12,7 @@
 //! Does not know: conversations, groups and all that comes after it.
 
 mod commands;
+mod consent;
 mod deliver;
 mod digest;
 mod feed;
@@ -243,24 +244,34 @@ impl Notifications {
         user: UserId,
         which: impl Fn(&Notice) -> bool + Sync,
     ) -> Result<Vec<NotificationId>> {
-        let (marked, unread) = self
+        let (marked, shelf) = self
             .change(user, |shelf| {
                 let marked = shelf.read(&which, self.clock.now());
-                Ok(((marked, shelf.unread()), Decided::default()))
+                Ok(((marked, shelf.clone()), Decided::default()))
             })
             .await?;
-        if !marked.is_empty() {
-            self.bus.notify(Signalled {
-                audience: vec![Channel::User(user)],
-                except: None,
-                class: Class::Coalescing,
-                push: Push::signal(
-                    Some(Topic::User(user)),
-                    Read { notification_ids: marked.clone(), unread },
-                ),
-            });
-        }
+        self.say_read(user, marked.clone(), shelf).await?;
         Ok(marked)
+    }
+
+    /// Tells all devices what is read, or over.
+    async fn say_read(
+        &self,
+        user: UserId,
+        notification_ids: Vec<NotificationId>,
+        shelf: Shelf,
+    ) -> Result<()> {
+        if notification_ids.is_empty() {
+            return Ok(());
+        }
+        let unread = self.tellable(user, shelf).await?.unread();
+        self.bus.notify(Signalled {
+            audience: vec![Channel::User(user)],
+            except: None,
+            class: Class::Coalescing,
+            push: Push::signal(Some(Topic::User(user)), Read { notification_ids, unread }),
+        });
+        Ok(())
     }
 
     async fn turn(&self, user: UserId) -> Result<MutexGuard<'_, ()>> {
@@ -282,9 +293,13 @@ impl Notifications {
             let mut snapshot = self.store.load(rows::partition(user)).await?;
             let before = rows::shelf(&snapshot)?;
             let mut after = before.clone();
+            let over = after.end(self.clock.now());
             let (answer, decided) = decide(&mut after)?;
             match self.commit(user, &mut snapshot, &before, &after, decided).await {
-                Ok(()) => return Ok(answer),
+                Ok(()) => {
+                    self.say_read(user, over, after).await?;
+                    return Ok(answer);
+                }
                 Err(CommitError::Conflict) => {}
                 Err(CommitError::TooLarge) => return Err(internal(&"too much is told at once")),
                 Err(CommitError::Failed(error)) => return Err(error),
@@ -316,6 +331,11 @@ impl Notifications {
                 && old.and_then(|old| old.push_at) != Some(at)
             {
                 push_at = Some(push_at.map_or(at, |other: i64| other.min(at)));
+            }
+            if let Some(at) = notice.over_at.filter(|_| notice.is_unread())
+                && old.and_then(|old| old.over_at) != Some(at)
+            {
+                timers.push(push::timer(user, at));
             }
         }
         if let Some(letter) = mail {

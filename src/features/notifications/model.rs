@@ -7,16 +7,17 @@ use protocol::limits::{NOTIFICATIONS_MAX, PUSH_AFTER_MS};
 use protocol::notifications::{Choice, Digest, Kind, Notification, Quiet};
 use protocol::people::Person;
 use protocol::{Millis, NotificationId, Seq, UserId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
 /// People that one notification counts.
 pub(crate) const PEOPLE_MAX: usize = 32;
-/// Pushes to one person in an hour; what is more waits.
+/// Pushes to one person in an hour; what is more waits. Not of support requests: somebody waits at
+/// the other end.
 pub(crate) const PUSHES_PER_HOUR_MAX: u32 = 12;
 /// An hour of pushes.
 pub(crate) const HOUR_MS: Millis = 60 * 60 * 1_000;
-/// One notification is not pushed again sooner.
+/// One notification is not pushed again sooner, unless it took a turn.
 pub(crate) const PUSH_AGAIN_MS: Millis = 10 * 60 * 1_000;
 /// More than this at once are one push, which says how many.
 pub(crate) const PUSHES_AT_ONCE_MAX: usize = 3;
@@ -36,7 +37,12 @@ pub(crate) struct Draft {
     pub(crate) from: Option<Person>,
     /// Counts the people who did the same; otherwise the newer takes the place of the older.
     pub(crate) counts: bool,
-    /// In words: of the newest person's name, and how many others did the same.
+    /// A turn that is no repetition of the one before it: its push does not wait for that one's.
+    pub(crate) is_turn: bool,
+    /// It is no news any more after that: what was offered is gone.
+    pub(crate) over_at: Option<Millis>,
+    /// In words: of the newest person's name, and how many others did the same; of what is over
+    /// after a while, in how many minutes that is.
     pub(crate) words: fn(&str, u32) -> String,
 }
 
@@ -75,6 +81,8 @@ pub(crate) struct Notice {
     pub(crate) push_at: Option<Millis>,
     pub(crate) pushed_at: Option<Millis>,
     pub(crate) mailed_at: Option<Millis>,
+    /// It counts as read from then on.
+    pub(crate) over_at: Option<Millis>,
 }
 
 impl Notice {
@@ -191,7 +199,8 @@ pub(crate) fn decide(
         return Deliver::Hold(until);
     }
     let hour_ends = cursor.hour_at.saturating_add(HOUR_MS);
-    if cursor.hour_count >= PUSHES_PER_HOUR_MAX && now < hour_ends {
+    let is_full = cursor.hour_count >= PUSHES_PER_HOUR_MAX && now < hour_ends;
+    if is_full && notice.kind != Kind::Support {
         return Deliver::Hold(hour_ends);
     }
     Deliver::Now
@@ -254,7 +263,8 @@ impl Shelf {
             return;
         }
         let push_at = wants.push.then(|| at.saturating_add(PUSH_AFTER_MS));
-        let Draft { kind, gathers, link, from, counts, words } = draft;
+        let Draft { kind, gathers, link, from, counts, is_turn, over_at, words } = draft;
+        let number = |others| over_at.map_or(others, |over_at| minutes(over_at.saturating_sub(at)));
         if let Some(open) = self.open(kind, gathers) {
             if !counts {
                 open.people.clear();
@@ -266,13 +276,17 @@ impl Shelf {
                 }
             }
             let others = open.people.len().saturating_sub(1);
-            open.text = words(name(from.as_ref()), u32::try_from(others).unwrap_or(u32::MAX));
+            open.text =
+                words(name(from.as_ref()), number(u32::try_from(others).unwrap_or(u32::MAX)));
             open.count = u32::try_from(open.people.len().max(1)).unwrap_or(u32::MAX);
-            (open.link, open.from) = (link, from);
+            (open.link, open.from, open.over_at) = (link, from, over_at);
             (open.changed_at, open.push_at) = (at, push_at);
+            if is_turn {
+                open.pushed_at = None;
+            }
             return;
         }
-        let text = words(name(from.as_ref()), 0);
+        let text = words(name(from.as_ref()), number(0));
         let people = from.iter().map(|person| person.id).collect();
         self.notices.push(Notice {
             id,
@@ -290,6 +304,7 @@ impl Shelf {
             push_at,
             pushed_at: None,
             mailed_at: None,
+            over_at,
         });
         self.trim();
     }
@@ -331,6 +346,7 @@ impl Shelf {
             push_at,
             pushed_at: None,
             mailed_at: None,
+            over_at: None,
         });
         self.trim();
     }
@@ -349,33 +365,62 @@ impl Shelf {
         read
     }
 
-    /// Decides about all pushes that are owed.
-    pub(crate) fn push(&mut self, choices: &Choices, attention: Attention, now: Millis) -> Plan {
+    /// What is over by now counts as read: an offer that ended is no news, whenever its push goes out.
+    /// The ids of those that were not.
+    pub(crate) fn end(&mut self, now: Millis) -> Vec<NotificationId> {
+        self.read(|notice| notice.over_at.is_some_and(|at| at <= now), now)
+    }
+
+    /// What happened since then was taken for seen, and was not: its pushes are owed after all.
+    pub(crate) fn owe_again(&mut self, since: Millis, now: Millis) {
+        let unseen = |notice: &&mut Notice| {
+            let pushed = notice.pushed_at.is_some_and(|at| at >= notice.changed_at);
+            notice.is_unread() && notice.push_at.is_none() && !pushed && notice.changed_at >= since
+        };
+        for notice in self.notices.iter_mut().filter(unseen) {
+            notice.push_at = Some(now.saturating_add(PUSH_AFTER_MS));
+        }
+    }
+
+    /// Decides about all pushes that are owed. What is `refused` never goes out.
+    pub(crate) fn push(
+        &mut self,
+        choices: &Choices,
+        attention: Attention,
+        refused: &HashSet<NotificationId>,
+        now: Millis,
+    ) -> Plan {
         if now >= self.cursor.hour_at.saturating_add(HOUR_MS) {
             self.cursor.hour_count = 0;
         }
         let mut plan = Plan::default();
-        let mut due = Vec::new();
+        let (mut turns, mut others) = (Vec::new(), Vec::new());
         for notice in &mut self.notices {
             if notice.push_at.is_none() {
                 continue;
             }
+            if refused.contains(&notice.id) {
+                notice.push_at = None;
+                continue;
+            }
             match decide(notice, choices, attention, &self.cursor, now) {
-                Deliver::Now => due.push(notice.id),
+                Deliver::Now if notice.kind == Kind::Support => turns.push(notice.id),
+                Deliver::Now => others.push(notice.id),
                 Deliver::Hold(at) => notice.push_at = Some(at),
                 Deliver::Never => notice.push_at = None,
             }
         }
         let left = PUSHES_PER_HOUR_MAX.saturating_sub(self.cursor.hour_count) as usize;
-        let several = due.len() > PUSHES_AT_ONCE_MAX.min(left);
-        for notice in self.notices.iter_mut().filter(|notice| due.contains(&notice.id)) {
-            (notice.push_at, notice.pushed_at) = (None, Some(now));
-        }
-        if several {
-            self.cursor.summed_at = Some(now);
-            plan.pushes.push(Push::Several);
-        } else {
-            plan.pushes.extend(due.into_iter().map(Push::One));
+        for (due, most) in [(turns, PUSHES_AT_ONCE_MAX), (others, PUSHES_AT_ONCE_MAX.min(left))] {
+            for notice in self.notices.iter_mut().filter(|notice| due.contains(&notice.id)) {
+                (notice.push_at, notice.pushed_at) = (None, Some(now));
+            }
+            if due.len() <= most {
+                plan.pushes.extend(due.into_iter().map(Push::One));
+            } else if self.cursor.summed_at != Some(now) {
+                self.cursor.summed_at = Some(now);
+                plan.pushes.push(Push::Several);
+            }
         }
         if !plan.pushes.is_empty() {
             if self.cursor.hour_count == 0 {
@@ -409,13 +454,19 @@ impl Shelf {
         }
     }
 
-    /// Takes what goes into a digest: not read for a while, and not mailed before.
-    pub(crate) fn mail(&mut self, choices: &Choices, now: Millis) -> Vec<Notice> {
+    /// Takes what goes into a digest: not read for a while, not mailed before, and not `refused`.
+    pub(crate) fn mail(
+        &mut self,
+        choices: &Choices,
+        refused: &HashSet<NotificationId>,
+        now: Millis,
+    ) -> Vec<Notice> {
         let mut mailed = Vec::new();
         for notice in &mut self.notices {
             let waits = notice.is_unread() && notice.mailed_at.is_none();
             let old = notice.changed_at <= now.saturating_sub(DIGEST_AGE_MS);
-            if waits && old && choices.of(notice.kind).email {
+            let may = !refused.contains(&notice.id);
+            if waits && old && may && choices.of(notice.kind).email {
                 notice.mailed_at = Some(now);
                 mailed.push(notice.clone());
             }
@@ -442,6 +493,11 @@ impl Shelf {
             self.notices.remove(at);
         }
     }
+}
+
+/// Rounded up.
+fn minutes(ms: Millis) -> u32 {
+    u32::try_from(ms.max(0).saturating_add(59_999) / 60_000).unwrap_or(u32::MAX)
 }
 
 fn name(person: Option<&Person>) -> &str {

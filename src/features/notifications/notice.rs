@@ -26,27 +26,40 @@ type Words = fn(&str, u32) -> String;
 #[expect(clippy::too_many_lines, reason = "a table, of all that can happen")]
 pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
     match event {
-        Event::SupportOffered(offered) => to_coach(user, &offered.request, words::offered),
-        Event::SupportClaimed(claimed) => to_member(user, &claimed.request, words::claimed),
+        Event::SupportOffered(offered) => {
+            to_coach(user, &offered.request, words::offered).map(a_turn)
+        }
+        Event::SupportClaimed(claimed) => {
+            to_member(user, &claimed.request, words::claimed).map(a_turn)
+        }
         Event::SupportRequeued(requeued) => match requeued.cause {
-            None | Some(Cause::CoachGone | Cause::Unanswered) => {
-                to_member(user, &requeued.request, words::requeued)
+            None => to_member(user, &requeued.request, words::requeued).map(a_turn),
+            Some(Cause::CoachGone) => {
+                Some(to_both(user, &requeued.request, words::requeued, words::dropped))
+            }
+            Some(Cause::Unanswered) => {
+                Some(to_both(user, &requeued.request, words::unanswered, words::handed_on))
             }
             // The place is the old one, and whom it was offered to said so or was not here.
             Some(Cause::Declined | Cause::TimedOut | Cause::OfferGone) => None,
         },
         Event::SupportTransferOffered(offered) => {
-            to_coach(user, &offered.request, words::transfer_offered)
+            to_coach(user, &offered.request, words::transfer_offered).map(a_turn)
         }
         Event::SupportTransferred(moved) if !moved.returned => {
-            to_member(user, &moved.request, words::claimed)
+            to_member(user, &moved.request, words::claimed).map(a_turn)
         }
         // It came to nothing: all is as it was.
         Event::SupportTransferred(_) => None,
         Event::SupportWarned(warned) if warned.user_id == user => {
-            let words =
-                if warned.request.member.id == user { words::warned } else { words::nudged };
-            Some(of_request(&warned.request, None, words))
+            let member = &warned.request.member;
+            let (from, words): (_, Words) = if member.id == user {
+                (None, words::warned)
+            } else {
+                (Some(member.clone()), words::nudged)
+            };
+            let draft = a_turn(of_request(&warned.request, from, words));
+            Some(Draft { over_at: Some(warned.until_at), ..draft })
         }
         Event::SupportWarned(_) => None,
         Event::SupportAbandoned(abandoned) => to_member(user, &abandoned.request, words::abandoned),
@@ -55,7 +68,7 @@ pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
         Event::SupportAwaitingPayment(asked) => to_member(user, &asked.request, words::fee),
         Event::SupportReopened(reopened) if reopened.request.member.id != user => {
             let member = Some(reopened.request.member.clone());
-            Some(of_request(&reopened.request, member, words::reopened))
+            Some(a_turn(of_request(&reopened.request, member, words::reopened)))
         }
         // One's own doing.
         Event::SupportQueued(_) | Event::SupportCancelled(_) | Event::SupportReopened(_) => None,
@@ -160,6 +173,8 @@ pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
                 link: "coach".to_owned(),
                 from: None,
                 counts: false,
+                is_turn: false,
+                over_at: None,
                 words,
             })
         }
@@ -178,7 +193,22 @@ fn to_member(user: UserId, request: &Request, words: Words) -> Option<Draft> {
 /// To the coach to whom a request is offered.
 fn to_coach(user: UserId, request: &Request, words: Words) -> Option<Draft> {
     let is_offered = request.offered_to.as_ref().is_some_and(|coach| coach.id == user);
-    is_offered.then(|| of_request(request, Some(request.member.clone()), words))
+    is_offered.then(|| Draft {
+        over_at: request.offered_until,
+        ..of_request(request, Some(request.member.clone()), words)
+    })
+}
+
+/// To the member whose request is in the queue again, and to the coach who had it.
+fn to_both(user: UserId, request: &Request, member: Words, coach: Words) -> Draft {
+    let is_member = request.member.id == user;
+    let from = (!is_member).then(|| request.member.clone());
+    a_turn(of_request(request, from, if is_member { member } else { coach }))
+}
+
+/// Somebody waits for it, or it waits for somebody: told at once, whatever was told a moment ago.
+fn a_turn(draft: Draft) -> Draft {
+    Draft { is_turn: true, ..draft }
 }
 
 fn of_request(request: &Request, from: Option<Person>, words: Words) -> Draft {
@@ -188,6 +218,8 @@ fn of_request(request: &Request, from: Option<Person>, words: Words) -> Draft {
         link: link("request", request.id.0),
         from,
         counts: false,
+        is_turn: false,
+        over_at: None,
         words,
     }
 }
@@ -200,13 +232,24 @@ fn of_exchange(user: UserId, session: &Session, words: Words) -> Draft {
         link: link("exchange", session.id.0),
         from: sides.into_iter().find(|side| side.id != user).cloned(),
         counts: false,
+        is_turn: false,
+        over_at: None,
         words,
     }
 }
 
 fn of_people(gathers: Uuid, link: String, who: UserId, words: Words) -> Draft {
     let from = Some(Person { id: who, name: String::new() });
-    Draft { kind: Kind::People, gathers, link, from, counts: true, words }
+    Draft {
+        kind: Kind::People,
+        gathers,
+        link,
+        from,
+        counts: true,
+        is_turn: false,
+        over_at: None,
+        words,
+    }
 }
 
 /// Names what a notification is about.

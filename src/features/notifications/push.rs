@@ -18,6 +18,19 @@ pub(super) fn timer(user: UserId, due_at: Millis) -> Timer {
 }
 
 impl Notifications {
+    /// Somebody who was taken to look, and was perhaps not there, is pushed what happened since
+    /// then, if they are still away by the time it is due.
+    pub(crate) async fn owe_again(&self, user: UserId, since: Millis) -> Result<()> {
+        if rows::endpoints(&self.store, user).await?.is_empty() {
+            return Ok(());
+        }
+        self.change(user, |shelf| {
+            shelf.owe_again(since, self.clock.now());
+            Ok(((), Decided::default()))
+        })
+        .await
+    }
+
     /// Fires [`PUSH_TIMER`].
     pub(crate) async fn push_due(&self, subject: &[u8]) -> Result<()> {
         let Ok(user) = Uuid::from_slice(subject).map(UserId) else { return Ok(()) };
@@ -25,9 +38,12 @@ impl Notifications {
         let endpoints = rows::endpoints(&self.store, user).await?;
         let endpoints: Vec<EndpointId> = endpoints.iter().map(|row| row.endpoint_id).collect();
         let attention = self.attention(user).await;
+        let shelf = rows::shelf(&self.store.load(rows::partition(user)).await?)?;
+        let owed = shelf.notices.iter().filter(|notice| notice.push_at.is_some());
+        let refused = self.refused(user, owed).await?;
         self.change(user, |shelf| {
             let now = self.clock.now();
-            let plan = shelf.push(&choices, attention, now);
+            let plan = shelf.push(&choices, attention, &refused, now);
             let timers = deliveries(user, &endpoints, &plan, now);
             Ok(((), Decided { timers, mail: None }))
         })

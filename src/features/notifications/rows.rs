@@ -34,6 +34,7 @@ record! {
         push_at: Option<i64>,
         pushed_at: Option<i64>,
         mailed_at: Option<i64>,
+        over_at: Option<i64>,
     }
 }
 
@@ -146,6 +147,7 @@ impl From<&Notice> for NoticeRow {
             push_at: notice.push_at,
             pushed_at: notice.pushed_at,
             mailed_at: notice.mailed_at,
+            over_at: notice.over_at,
         }
     }
 }
@@ -170,6 +172,7 @@ fn notice(row: NoticeRow) -> Option<Notice> {
         push_at: row.push_at,
         pushed_at: row.pushed_at,
         mailed_at: row.mailed_at,
+        over_at: row.over_at,
     })
 }
 

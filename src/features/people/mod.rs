@@ -13,6 +13,7 @@ mod may;
 mod memory;
 mod model;
 mod personal;
+mod refusal;
 mod relations;
 mod rows;
 mod search;

@@ -165,33 +165,25 @@ pub enum News {
 
 /// Why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.words())]
 pub enum Refusal {
     /// One blocked the other.
-    #[error("You can't reach this person here.")]
     Blocked,
     /// There is no request that could be answered.
-    #[error("There is no open request between you two just now.")]
     NoRequest,
     /// They are not friends.
-    #[error("You two are not friends here.")]
     NotFriends,
     /// It was declined not long ago.
-    #[error("This person would rather not just now. You can ask again after a week.")]
     Declined,
     /// It is about oneself.
-    #[error("This is about somebody else than yourself.")]
     Oneself,
     /// The person wants no messages, or none of people who are not connected.
-    #[error("This person does not take messages just now.")]
     NoMessages,
     /// No such choice.
-    #[error("Please choose everyone, connections or nobody.")]
     NoSuchChoice,
     /// Not there, or not to be known.
-    #[error("There is no such person.")]
     NoSuchPerson,
     /// The list is full.
-    #[error("This list is full. Please take somebody off it first.")]
     Full,
 }
 

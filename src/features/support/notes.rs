@@ -15,9 +15,11 @@ use crate::features::conversations::Conversations;
 use crate::limits;
 use crate::store::Change;
 use crate::words;
+use protocol::conversations::Kind;
 use protocol::limits::{NOTE_CHARS_MAX, NOTES_PER_MEMBER_MAX};
 use protocol::support::{GetNotes, Note, NoteResult, Notes, WriteNote};
 use protocol::{Error, ErrorCode, Millis, NoteId, RequestId, UserId};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// What notes are sealed as.
@@ -92,6 +94,24 @@ impl Support {
         let next = last.map(|row| format!("{}.{}", row.written_at, row.id));
         let items = rows.iter().filter_map(|row| opened(&key, member, row)).collect();
         Ok(Notes { items, next })
+    }
+
+    /// All that a coach wrote, also of those who are with somebody else by now.
+    pub(super) async fn notes_by(&self, coach: UserId) -> Result<Vec<Note>> {
+        let Some(key) = self.vault.existing_key(coach).await? else { return Ok(Vec::new()) };
+        let mut members = BTreeSet::new();
+        for request in self.conversations.subjects_of(coach, Kind::Support).await? {
+            let route = rows::route(&self.store, RequestId(request)).await?;
+            members.extend(route.map(|route| route.member_id));
+        }
+        let mut notes = Vec::new();
+        for member in members {
+            let snapshot = self.store.load(after::notes(coach, member)).await?;
+            let rows = snapshot.all::<NoteRow>()?;
+            notes.extend(rows.iter().filter_map(|row| opened(&key, member, row)));
+        }
+        notes.sort_by_key(|note| (note.written_at, note.id));
+        Ok(notes)
     }
 
     /// The way to a request that a coach answers, or did: whoever has a place in its conversation.

@@ -1,4 +1,5 @@
-//! What support holds of a person: the open request, the ones that ended, and a coach's choices.
+//! What support holds of a person: the open request, the ones that ended with what was thought of
+//! them, a coach's choices, and the notes that a coach wrote.
 //! Who is forgotten asks for nothing any more, serves nowhere, and a coach's private notes can't
 //! be read by anybody; the lists of others keep the request, without the name.
 
@@ -11,7 +12,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use protocol::limits::PAGE_ITEMS_MAX;
 use protocol::people::Person;
-use protocol::{ErrorCode, UserId};
+use protocol::{DeskId, ErrorCode, RequestId, UserId};
 use serde_json::{Value, json};
 
 impl Personal for Support {
@@ -24,8 +25,7 @@ impl Personal for Support {
             let mut requests = self.ended_of(user_id).await?;
             let member = self.store.load(rows::member_partition(user_id)).await?;
             if let Some(open) = rows::open(&member)? {
-                requests
-                    .push(json!({ "id": open.request_id, "desk_id": open.desk_id, "open": true }));
+                requests.push(self.open_of(open.desk_id, open.request_id).await?);
             }
             let mut sections = vec![Section { name: "requests", data: Value::Array(requests) }];
             if let Some(row) = rows::settings(&self.store, user_id).await? {
@@ -33,6 +33,10 @@ impl Personal for Support {
                     "available": row.available, "capacity": row.capacity, "knows": row.knows,
                 });
                 sections.push(Section { name: "coaching", data });
+            }
+            let notes = self.notes_by(user_id).await?;
+            if !notes.is_empty() {
+                sections.push(Section { name: "notes", data: json!(notes) });
             }
             Ok(sections)
         }
@@ -52,13 +56,32 @@ impl Personal for Support {
 }
 
 impl Support {
+    async fn open_of(&self, desk_id: DeskId, id: RequestId) -> Result<Value> {
+        let desk = self.desk(desk_id);
+        // Another node may know more.
+        desk.apply(Input::Look).await?;
+        let request = desk.look(move |desk, _| desk.request(id).cloned()).await?;
+        Ok(json!({
+            "id": id,
+            "desk_id": desk_id,
+            "open": true,
+            "state": request.as_ref().map(|request| request.state.wire()),
+            "subject": request.as_ref().map(|request| &request.subject),
+            "text": request.as_ref().map(|request| &request.first_words),
+            "expertise": request.as_ref().map(|request| &request.expertise),
+            "created_at": request.as_ref().map(|request| request.created_at),
+        }))
+    }
+
     async fn ended_of(&self, user_id: UserId) -> Result<Vec<Value>> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let page = rows::history(&self.store, user_id, after, PAGE_ITEMS_MAX).await?;
             let more = page.len() == PAGE_ITEMS_MAX as usize;
             after = page.last().map(|(_, row)| (row.ended_at.unwrap_or_default(), row.id));
-            for (desk_id, request) in page {
+            let ids: Vec<RequestId> = page.iter().map(|(_, request)| request.id).collect();
+            let ratings = self.ratings(&ids).await?;
+            for ((desk_id, request), rating) in page.into_iter().zip(ratings) {
                 all.push(json!({
                     "id": request.id,
                     "desk_id": desk_id,
@@ -74,6 +97,7 @@ impl Support {
                     "claimed_at": request.claimed_at,
                     "ended_at": request.ended_at,
                     "summary": request.summary,
+                    "rating": rating,
                 }));
             }
             if !more {

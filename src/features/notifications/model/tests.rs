@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use std::collections::HashSet;
 use uuid::Uuid;
 
 const NOW: Millis = 1_800_000_000_000;
@@ -26,6 +27,8 @@ fn draft(about: u128, by: u128) -> Draft {
         link: format!("post:{about}"),
         from: Some(person(by)),
         counts: true,
+        is_turn: false,
+        over_at: None,
         words: liked,
     }
 }
@@ -58,7 +61,7 @@ fn quiet_night() -> Choices {
 fn what_becomes_of_a_push_in_each_state() {
     type Change = fn(&mut Notice, &mut Choices, &mut Attention, &mut Cursor);
     let hour_ends = NOW - 1 + HOUR_MS;
-    let table: [(&str, Change, Deliver); 13] = [
+    let table: [(&str, Change, Deliver); 14] = [
         ("due", |_, _, _, _| {}, Deliver::Now),
         ("none is owed", |n, _, _, _| n.push_at = None, Deliver::Never),
         ("read", |n, _, _, _| n.read_at = Some(NOW), Deliver::Never),
@@ -103,6 +106,14 @@ fn what_becomes_of_a_push_in_each_state() {
             "an hour is full",
             |_, _, _, s| (s.hour_at, s.hour_count) = (NOW - 1, PUSHES_PER_HOUR_MAX),
             Deliver::Hold(hour_ends),
+        ),
+        (
+            "an hour is full, and somebody waits",
+            |n, _, _, s| {
+                n.kind = Kind::Support;
+                (s.hour_at, s.hour_count) = (NOW - 1, PUSHES_PER_HOUR_MAX);
+            },
+            Deliver::Now,
         ),
         (
             "an hour was full",
@@ -161,6 +172,102 @@ fn what_does_not_count_takes_the_place_of_the_older() {
 }
 
 #[test]
+fn a_turn_is_pushed_though_the_one_before_it_was_a_moment_ago() {
+    for (is_turn, waits) in [(true, PUSH_AFTER_MS), (false, PUSH_AGAIN_MS)] {
+        let mut shelf = Shelf::default();
+        let turn = |by| Draft { counts: false, is_turn, kind: Kind::Support, ..draft(7, by) };
+        shelf.tell(id(1), turn(2), ALL, NOW - PUSH_AFTER_MS);
+        let push = [Push::One(id(1))];
+        assert_eq!(
+            shelf.push(&Choices::default(), Attention::Away, &HashSet::new(), NOW).pushes,
+            push
+        );
+        shelf.tell(id(2), turn(3), ALL, NOW);
+        assert_eq!(shelf.stands(push[0], NOW), !is_turn, "the newer is on its way");
+        for at in [NOW, NOW + waits - 1] {
+            assert_eq!(
+                shelf.push(&Choices::default(), Attention::Away, &HashSet::new(), at).pushes,
+                []
+            );
+        }
+        assert_eq!(
+            shelf.push(&Choices::default(), Attention::Away, &HashSet::new(), NOW + waits).pushes,
+            push
+        );
+    }
+}
+
+/// Many who wait are one push, and hold up none of the others, nor are they held up.
+#[test]
+fn pushes_of_support_requests_are_counted_apart() {
+    let mut shelf = Shelf::default();
+    shelf.cursor.hour_at = NOW - PUSH_AFTER_MS;
+    shelf.cursor.hour_count = PUSHES_PER_HOUR_MAX;
+    for n in 1..=4 {
+        let kind = if n > 3 { Kind::Wall } else { Kind::Support };
+        shelf.tell(id(n), Draft { kind, ..draft(n, 2) }, ALL, NOW - PUSH_AFTER_MS);
+    }
+    let plan = shelf.push(&Choices::default(), Attention::Away, &HashSet::new(), NOW);
+    assert_eq!(plan.pushes, [1, 2, 3].map(|n| Push::One(id(n))));
+    assert_eq!(plan.next_at, Some(NOW - PUSH_AFTER_MS + HOUR_MS));
+    for n in 5..=8 {
+        shelf.tell(id(n), Draft { kind: Kind::Support, ..draft(n, 2) }, ALL, NOW);
+    }
+    let plan =
+        shelf.push(&Choices::default(), Attention::Away, &HashSet::new(), NOW + PUSH_AFTER_MS);
+    assert_eq!(plan.pushes, [Push::Several]);
+}
+
+/// An offer of a moment is no news after it: not in the list, not in the morning, not in a mail.
+#[test]
+fn what_is_over_counts_as_read() {
+    let offer =
+        Draft { counts: false, kind: Kind::Support, over_at: Some(NOW + 90_000), ..draft(7, 2) };
+    let mut shelf = Shelf::default();
+    shelf.tell(id(1), offer.clone(), ALL, NOW);
+    assert_eq!(shelf.notices[0].text, "P2+2", "in two minutes");
+    assert_eq!(shelf.end(NOW + 89_999), []);
+    let none = HashSet::new();
+    let plan = shelf.push(&quiet_night(), Attention::Away, &none, NOW + PUSH_AFTER_MS);
+    assert_eq!(plan.next_at, Some(NOW + HOUR_MS));
+    let mut claimed = shelf.clone();
+    assert_eq!(shelf.end(NOW + 90_000), [id(1)]);
+    assert_eq!(shelf.end(NOW + 90_000), [], "once");
+    let plan = shelf.push(&quiet_night(), Attention::Away, &none, NOW + HOUR_MS);
+    assert_eq!((plan, shelf.unread()), (Plan::default(), 0));
+    assert_eq!(shelf.mail(&Choices::default(), &none, NOW + 2 * HOUR_MS), []);
+    // What comes in its place stays.
+    claimed.tell(id(2), Draft { over_at: None, ..offer }, ALL, NOW + 1);
+    assert_eq!(claimed.end(NOW + 90_000), []);
+}
+
+#[test]
+fn what_nobody_saw_after_all_is_owed_again() {
+    type Change = fn(&mut Notice);
+    let table: [(&str, Change, bool); 6] = [
+        ("taken for seen", |_| {}, true),
+        ("pushed before it grew", |n| n.pushed_at = Some(n.changed_at - 1), true),
+        ("pushed", |n| n.pushed_at = Some(n.changed_at), false),
+        ("read", |n| n.read_at = Some(NOW), false),
+        ("longer ago", |n| n.changed_at -= 1, false),
+        ("owed anyway", |n| n.push_at = Some(NOW + 9), false),
+    ];
+    for (name, change, owed) in table {
+        let mut shelf = Shelf::default();
+        shelf.tell(id(1), draft(1, 2), ALL, NOW - PUSH_AFTER_MS);
+        assert_eq!(
+            shelf.push(&Choices::default(), Attention::Here, &HashSet::new(), NOW),
+            Plan::default()
+        );
+        change(&mut shelf.notices[0]);
+        let before = shelf.notices[0].push_at;
+        shelf.owe_again(NOW - PUSH_AFTER_MS, NOW);
+        let after = if owed { Some(NOW + PUSH_AFTER_MS) } else { before };
+        assert_eq!(shelf.notices[0].push_at, after, "{name}");
+    }
+}
+
+#[test]
 fn messages_of_a_conversation_are_one_notification_and_told_once() {
     let mut shelf = Shelf::default();
     shelf.tell_messages(id(1), unread(4, 1), ALL, NOW);
@@ -180,13 +287,13 @@ fn many_pushes_at_once_are_one() {
         shelf.tell(id(n), draft(n, 2), ALL, NOW);
     }
     let later = NOW + PUSH_AFTER_MS;
-    let plan = shelf.push(&Choices::default(), Attention::Away, later);
+    let plan = shelf.push(&Choices::default(), Attention::Away, &HashSet::new(), later);
     assert_eq!(plan.pushes, [1, 2, 3].map(|n| Push::One(id(n))));
     assert!(shelf.stands(Push::One(id(2)), later) && !shelf.stands(Push::One(id(2)), later + 1));
     for n in 4..=7 {
         shelf.tell(id(n), draft(n, 2), ALL, NOW);
     }
-    let plan = shelf.push(&Choices::default(), Attention::Away, later + 1);
+    let plan = shelf.push(&Choices::default(), Attention::Away, &HashSet::new(), later + 1);
     assert_eq!(plan.pushes, [Push::Several]);
     assert!(shelf.stands(Push::Several, later + 1));
     assert_eq!(shelf.cursor.hour_count, 4);
@@ -198,9 +305,9 @@ fn many_pushes_at_once_are_one() {
 fn what_waits_for_its_morning_goes_out_then() {
     let mut shelf = Shelf::default();
     shelf.tell(id(1), draft(1, 2), ALL, NOW);
-    let plan = shelf.push(&quiet_night(), Attention::Away, NOW + PUSH_AFTER_MS);
+    let plan = shelf.push(&quiet_night(), Attention::Away, &HashSet::new(), NOW + PUSH_AFTER_MS);
     assert_eq!(plan, Plan { pushes: Vec::new(), next_at: Some(NOW + HOUR_MS) });
-    let plan = shelf.push(&quiet_night(), Attention::Away, NOW + HOUR_MS);
+    let plan = shelf.push(&quiet_night(), Attention::Away, &HashSet::new(), NOW + HOUR_MS);
     assert_eq!(plan, Plan { pushes: vec![Push::One(id(1))], next_at: None });
 }
 
@@ -215,9 +322,9 @@ fn a_digest_takes_what_was_not_read_for_a_while_once() {
     choices.kinds.insert(Kind::Message, Wants { email: false, ..ALL });
     shelf.tell_messages(id(4), unread(1, 1), ALL, NOW - DIGEST_AGE_MS);
     let ids = |mailed: Vec<Notice>| mailed.iter().map(|notice| notice.id).collect::<Vec<_>>();
-    assert_eq!(ids(shelf.mail(&choices, NOW)), [id(1)]);
-    assert_eq!(ids(shelf.mail(&choices, NOW)), []);
-    assert_eq!(ids(shelf.mail(&choices, NOW + 1)), [id(2)]);
+    assert_eq!(ids(shelf.mail(&choices, &HashSet::new(), NOW)), [id(1)]);
+    assert_eq!(ids(shelf.mail(&choices, &HashSet::new(), NOW)), []);
+    assert_eq!(ids(shelf.mail(&choices, &HashSet::new(), NOW + 1)), [id(2)]);
 }
 
 #[test]
@@ -284,7 +391,7 @@ proptest! {
                 }
                 Step::Push(here) => {
                     let attention = if here { Attention::Here } else { Attention::Away };
-                    let plan = shelf.push(&choices, attention, now);
+                    let plan = shelf.push(&choices, attention, &HashSet::new(), now);
                     prop_assert!(!here || plan.pushes.is_empty());
                     prop_assert!(plan.pushes.is_empty() || choices.quiet_until(now).is_none());
                     for push in &plan.pushes {
