@@ -59,6 +59,10 @@ impl Away {
             "sanctuary_messages_untold_total",
             "People who were away and are told of a message only with the next one"
         );
+        metrics::describe_counter!(
+            "sanctuary_inboxes_cut_total",
+            "Reads of a person's conversations that ended before the last of them"
+        );
         Self {
             notifications,
             timers,

@@ -173,9 +173,13 @@ impl Conversations {
 
     /// A person's conversations in which something may have happened since then.
     pub async fn active_since(&self, user: UserId, since: Millis) -> Result<Vec<ConversationId>> {
-        let rows = rows::inbox(&self.store, user).await?;
-        let active = rows.into_iter().filter(|row| row.head_at.is_some_and(|at| at >= since));
-        Ok(active.map(|row| row.conversation_id).collect())
+        let mut active = Vec::new();
+        rows::each_inbox(&self.store, user, rows::INBOX_ROWS_MAX, |page| {
+            let since = page.into_iter().filter(|row| row.head_at.is_some_and(|at| at >= since));
+            active.extend(since.map(|row| row.conversation_id));
+        })
+        .await?;
+        Ok(active)
     }
 
     /// The conversation that an event of somebody's feed brought them into.

@@ -3,7 +3,7 @@
 //! written stays with the others, and its author has no name.
 
 use super::model::Action;
-use super::rows::{self, INBOX_ROWS_MAX};
+use super::rows;
 use super::{Conversations, already_is_fine};
 use crate::error::Result;
 use crate::features::accounts::{Personal, Section};
@@ -61,7 +61,9 @@ impl Personal for Conversations {
                 if settings.is_empty() {
                     return Ok(());
                 }
-                rows::forget_settings(&self.store, &settings).await?;
+                for settings in settings.into_values() {
+                    rows::forget_settings(&self.store, &settings).await?;
+                }
             }
         }
         .boxed()
@@ -71,15 +73,11 @@ impl Personal for Conversations {
 impl Conversations {
     async fn all_of(&self, user_id: UserId) -> Result<Vec<ConversationId>> {
         let mut all = Vec::new();
-        loop {
-            let after = all.last().copied();
-            let page = rows::inbox_after(&self.store, user_id, after).await?;
-            let more = page.len() == INBOX_ROWS_MAX as usize;
+        rows::each_inbox(&self.store, user_id, usize::MAX, |page| {
             all.extend(page.into_iter().map(|row| row.conversation_id));
-            if !more {
-                return Ok(all);
-            }
-        }
+        })
+        .await?;
+        Ok(all)
     }
 
     async fn written_by(&self, user_id: UserId, id: ConversationId) -> Result<Vec<Value>> {

@@ -1,6 +1,6 @@
 //! A conversation as one of its members sees it.
 
-use super::rows::{self, ARCHIVED, InboxRow, MUTED, SettingRow};
+use super::rows::{self, ARCHIVED, INBOX_ROWS_MAX, InboxRow, MUTED, SettingRow};
 use super::{Conversations, ahead, number, state_at};
 use crate::error::Result;
 use crate::limits;
@@ -9,6 +9,11 @@ use protocol::conversations::{Conversation, Conversations as Page, List, Request
 use protocol::{ConversationId, Error, Topic, UserId};
 
 use super::model::State;
+
+/// Conversations that one page of a list looks at.
+const LOOKS_MAX: usize = 1_000;
+/// Of which so many are read together, at least.
+const LOOKS_AT_ONCE: usize = 32;
 
 impl Conversations {
     pub(super) async fn view(
@@ -76,48 +81,67 @@ impl Conversations {
     }
 
     /// A page of a person's conversations, newest activity first. Heads come from the log, so
-    /// an inbox hint that is too high shows nothing false.
+    /// an inbox hint that is too high shows nothing false. It looks at so many at most, so a page
+    /// may hold less than was asked for, and still say where the next one begins.
     pub(super) async fn page(&self, user: UserId, list: &List) -> Result<Page> {
         let limit = limits::page(list.limit)? as usize;
         let after = list.after.as_deref().map(Place::parse).transpose()?;
-        let mut inbox = rows::inbox(&self.store, user).await?;
-        inbox.sort_by_key(|row| std::cmp::Reverse(Place::of(row)));
-        inbox.retain(|row| after.is_none_or(|after| Place::of(row) < after));
+        let newest = self.newest(user, after).await?;
         let settings = rows::settings(&self.store, user).await?;
-        let requests = list.requests.unwrap_or(false);
 
         let mut items = Vec::new();
-        let mut rest = inbox.into_iter();
-        let mut last = None;
-        while items.len() < limit {
-            let chunk: Vec<InboxRow> = rest.by_ref().take(limit - items.len()).collect();
-            if chunk.is_empty() {
-                return Ok(Page { items, next: None });
-            }
+        let mut rest = newest.into_iter();
+        let (mut last, mut looked) = (None, 0);
+        while items.len() < limit && looked < LOOKS_MAX && !rest.as_slice().is_empty() {
+            let take = (limit - items.len()).max(LOOKS_AT_ONCE).min(LOOKS_MAX - looked);
+            let chunk = rest.as_slice().get(..take).unwrap_or(rest.as_slice());
             let topics = chunk.iter().map(|row| Topic::Conversation(row.conversation_id)).collect();
             let heads = self.log.heads(topics).await?;
-            for (row, head) in chunk.iter().zip(&heads) {
-                last = Some(Place::of(row));
+            for (head, row) in heads.iter().zip(rest.by_ref()) {
+                last = Some(Place::of(&row));
+                looked += 1;
                 let Some(state) = state_at(Head { seq: head.seq, state: &head.state })? else {
                     continue;
                 };
-                let own: Vec<SettingRow> = settings
-                    .iter()
-                    .filter(|setting| setting.conversation_id == row.conversation_id)
-                    .cloned()
-                    .collect();
-                let wanted = state.is_member(user)
-                    && requests == waits_for(&state, user)
-                    && !self.is_hidden(&state, user).await?
-                    && list.kind.is_none_or(|kind| kind == state.kind)
-                    && list.archived.unwrap_or(false) == is_archived(&state, &own);
-                if wanted {
-                    items.push(self.seen_by(user, head, &state, row, &own).await?);
+                let own = settings.get(&row.conversation_id).map_or(&[][..], Vec::as_slice);
+                if self.is_wanted(user, &state, list, own).await? {
+                    items.push(self.seen_by(user, head, &state, &row, own).await?);
+                }
+                if items.len() == limit {
+                    break;
                 }
             }
         }
         let more = rest.next().is_some();
         Ok(Page { items, next: last.filter(|_| more).map(|place| place.to_string()) })
+    }
+
+    async fn is_wanted(
+        &self,
+        user: UserId,
+        state: &State,
+        list: &List,
+        settings: &[SettingRow],
+    ) -> Result<bool> {
+        Ok(state.is_member(user)
+            && list.requests.unwrap_or(false) == waits_for(state, user)
+            && list.kind.is_none_or(|kind| kind == state.kind)
+            && list.archived.unwrap_or(false) == is_archived(state, settings)
+            && !self.is_hidden(state, user).await?)
+    }
+
+    /// The newest of a person's conversations behind a place, newest first: one more than a page
+    /// looks at.
+    async fn newest(&self, user: UserId, after: Option<Place>) -> Result<Vec<InboxRow>> {
+        let mut newest: Vec<InboxRow> = Vec::new();
+        rows::each_inbox(&self.store, user, INBOX_ROWS_MAX, |page| {
+            let behind = |row: &InboxRow| after.is_none_or(|after| Place::of(row) < after);
+            newest.extend(page.into_iter().filter(behind));
+            newest.sort_unstable_by_key(|row| std::cmp::Reverse(Place::of(row)));
+            newest.truncate(LOOKS_MAX + 1);
+        })
+        .await?;
+        Ok(newest)
     }
 }
 
