@@ -100,11 +100,25 @@ impl State {
         member.until.map_or(before, |until| Some(before.map_or(until, |before| before.min(until))))
     }
 
-    /// The other one of two.
+    /// The two whom a block between them keeps from writing here: whatever two people talk about,
+    /// but support.
+    pub(crate) fn two(&self) -> Option<(UserId, UserId)> {
+        let mut present = self.present();
+        match (self.kind, present.next(), present.next(), present.next()) {
+            (Kind::Support, ..) => None,
+            (_, Some(one), Some(other), None) => Some((one, other)),
+            _ => None,
+        }
+    }
+
+    /// The other one of [those two](Self::two).
     pub(crate) fn other(&self, user_id: UserId) -> Option<UserId> {
-        let mut others = self.members.iter().filter(|member| member.user_id != user_id);
-        let other = others.next().map(|member| member.user_id);
-        other.filter(|_| self.kind == Kind::Direct && self.member(user_id).is_some())
+        let (one, other) = self.two()?;
+        match user_id {
+            user_id if user_id == one => Some(other),
+            user_id if user_id == other => Some(one),
+            _ => None,
+        }
     }
 
     /// Messages that others than `user_id` wrote.

@@ -24,10 +24,13 @@ pub(super) const TALK_AGE_MAX_MS: Millis = 60 * 60_000;
 /// What a message has to ask for, as far as it never changes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Talk {
-    /// Nobody: the conversation belongs to another feature.
+    /// Nobody: support, or more than two people.
     Of,
     /// The other of these two; no stranger waits, now or later.
     Direct(UserId, UserId),
+    /// Whether one of these two blocked the other. They have something to do with one another, so
+    /// whom they take messages of is not asked.
+    About(UserId, UserId),
 }
 
 /// What somebody finds who wants to write.
@@ -106,9 +109,13 @@ impl Conversations {
         Ok(Done {})
     }
 
-    /// Pauses or resumes the conversation of two people, as what is between them is now.
+    /// Pauses or resumes the direct conversation of two people, as what is between them is now.
     pub(crate) async fn carry_shut(&self, two: Two) -> Result<()> {
-        let id = Self::direct_id(two.low, two.high);
+        self.keep_apart(Self::direct_id(two.low, two.high), two).await
+    }
+
+    /// The same for any conversation of the two, for the feature that opened it.
+    pub(crate) async fn keep_apart(&self, id: ConversationId, two: Two) -> Result<()> {
         for _ in 0..COMMIT_TRIES_MAX {
             let shut = self.people.is_shut_now(two).await?;
             let Some(state) = self.head(id).await?.1 else { return Ok(()) };
@@ -123,16 +130,22 @@ impl Conversations {
 
     /// What somebody finds who wants to write here. Nothing is read where it was asked lately.
     pub(super) async fn door(&self, user: UserId, id: ConversationId) -> Result<Door> {
-        let (one, other, asked) = match self.talk(id).await? {
-            Some((Talk::Direct(one, other), asked)) => (one, other, asked),
-            // What is not there is refused at its end.
-            Some((Talk::Of, _)) | None => return Ok(Door::default()),
+        // What is not there is refused at its end.
+        let Some((talk, asked)) = self.talk(id).await? else { return Ok(Door::default()) };
+        let (one, other) = match talk {
+            Talk::Direct(one, other) | Talk::About(one, other) => (one, other),
+            Talk::Of => return Ok(Door::default()),
         };
         let them = match user {
             user if user == one => other,
             user if user == other => one,
             _ => return Ok(Door::default()),
         };
+        if matches!(talk, Talk::About(..)) {
+            let shut = !self.people.shut_out(user, &[them]).await?.is_empty();
+            let barred = shut.then(|| Kept::Blocked.into());
+            return Ok(Door { barred, ..Door::default() });
+        }
         let refusal = self.people.refusal(user, Act::Message, them).await?;
         let mut known = false;
         if let Some(asked) = asked {
@@ -189,18 +202,23 @@ impl Conversations {
             Err(begun) => begun,
         };
         let Some(state) = self.head(id).await?.1 else { return Ok(None) };
-        let talk = talk_of(&state);
-        if state.asked.is_none() {
+        let talk = match state.two() {
+            Some((one, other)) if state.kind == Kind::Direct => Talk::Direct(one, other),
+            Some((one, other)) => Talk::About(one, other),
+            None => Talk::Of,
+        };
+        if state.asked.is_none() && lasts(&state) {
             self.talks.put(id, talk, now, begun);
         }
         Ok(Some((talk, state.asked)))
     }
 }
 
-fn talk_of(state: &State) -> Talk {
-    let mut members = state.members.iter().map(|member| member.user_id);
-    match (state.kind, members.next(), members.next()) {
-        (Kind::Direct, Some(one), Some(other)) => Talk::Direct(one, other),
-        _ => Talk::Of,
+/// Whether who is in it is known for good.
+fn lasts(state: &State) -> bool {
+    match state.kind {
+        Kind::Support => true,
+        Kind::Direct | Kind::Exchange => state.two().is_some(),
+        Kind::Booking | Kind::Training => false,
     }
 }
