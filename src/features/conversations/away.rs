@@ -4,8 +4,9 @@
 //! Nothing of this is on the way of a message: its members are put into a queue, if they do not look
 //! on this node. Behind the queue a durable timer is set for each who looks on no other node
 //! either, one for all messages of a conversation that come before it fires. What happened is asked
-//! again when it does. A node that dies within a moment of a message may leave out its timer; the next
-//! message brings it.
+//! again when it does. That follows from the append, whether or not its sender is still there. A node
+//! that dies within a moment of a message may leave out its timer: a retry of its sender brings it, or
+//! the next message.
 
 use super::model::State;
 use super::{Conversations, ahead, rows};

@@ -77,7 +77,7 @@ pub struct Conversations {
     /// The first message of a stranger waits as a request.
     strangers_ask: bool,
     talks: Memory<ConversationId, requests::Talk>,
-    away: Away,
+    away: Arc<Away>,
     clock: Clock,
 }
 
@@ -100,7 +100,7 @@ struct Rule {
     action: Action,
     /// Why the sender may not write, if it is not a retry of what was written before.
     barred: Option<Error>,
-    /// Who hears of it, for the one who appends.
+    /// In whose list it shows, for the one who appends.
     audience: Arc<OnceLock<Vec<UserId>>>,
 }
 
@@ -139,6 +139,7 @@ impl Gate for Rule {
         let hears = |member: &&model::Member| {
             state.hears(member.user_id) && state.until(member).is_none_or(|until| seq <= until)
         };
+        let _ = self.audience.set(state.present().collect());
         state.members.iter().filter(hears).map(|member| Channel::User(member.user_id)).collect()
     }
 }
@@ -154,7 +155,7 @@ impl Conversations {
             people: parts.people,
             strangers_ask: parts.strangers_ask,
             talks: Memory::lasting(requests::TALK_AGE_MAX_MS),
-            away: Away::new(parts.notifications, parts.timers),
+            away: Arc::new(Away::new(parts.notifications, parts.timers)),
             clock: parts.clock,
         })
     }
@@ -285,7 +286,7 @@ impl Conversations {
         key: Option<Key>,
         sender: Option<UserId>,
         action: Action,
-    ) -> impl Future<Output = Result<Appended>> + Send {
+    ) -> impl Future<Output = Result<Appended>> + Send + use<> {
         self.append_unless(id, key, sender, action, None)
     }
 
@@ -297,7 +298,7 @@ impl Conversations {
         sender: Option<UserId>,
         action: Action,
         barred: Option<Error>,
-    ) -> impl Future<Output = Result<Appended>> + Send {
+    ) -> impl Future<Output = Result<Appended>> + Send + use<> {
         let audience = Arc::new(OnceLock::new());
         let message_of = match &action {
             Action::Send { sender, .. } => Some(*sender),
@@ -305,13 +306,13 @@ impl Conversations {
         };
         let heard = Arc::clone(&audience);
         let gate = Box::new(Rule { conversation: id, action, barred, audience: heard });
-        let appending =
-            self.log.append(Append { topic: Topic::Conversation(id), key, sender, gate });
+        let append = Append { topic: Topic::Conversation(id), key, sender, gate };
+        let (log, away) = (Arc::clone(&self.log), Arc::clone(&self.away));
         async move {
-            let appended = appending.await?;
-            // Not of a retry whose first try told them.
+            let appended = log.append(append).await?;
+            // Of a retry as well: the node of its first try may be gone, and twice is harmless.
             if let (Some(sender), Some(members)) = (message_of, audience.get()) {
-                self.away.written(id, sender, members);
+                away.written(id, sender, members);
             }
             Ok(appended)
         }
