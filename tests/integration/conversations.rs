@@ -6,6 +6,7 @@ use protocol::conversations::{
     Archive, Conversation, Delete, Edit, Get, Kind, List, Mark, Open, Send, Typing,
 };
 use protocol::limits::EDIT_WINDOW_MS;
+use protocol::people::Block;
 use protocol::{ConversationId, ErrorCode, Event, Signal, Topic};
 use tempfile::tempdir;
 
@@ -67,6 +68,11 @@ async fn what_was_edited_or_deleted_is_gone() {
     server.clock.advance(EDIT_WINDOW_MS + 1);
     let refused = server.by(&ada, edit(late, "too late")).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::Conflict);
+    // One's own words can be taken back for ever, also where nobody writes.
+    let regretted = server.by(&ada, words(id, "third-secret")).await.unwrap().seq;
+    server.clock.advance(EDIT_WINDOW_MS + 1);
+    server.by(&ben, Block { user_id: ada.id }).await.unwrap();
+    server.by(&ada, Delete { conversation_id: id, seq: regretted }).await.unwrap();
 
     let events = server.read(&ben, Topic::Conversation(id)).await.unwrap();
     assert!(matches!(events[3], Event::MessageDeleted(_)));

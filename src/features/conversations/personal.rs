@@ -26,11 +26,10 @@ impl Personal for Conversations {
             for id in self.all_of(user_id).await? {
                 let Some(state) = self.head(id).await?.1 else { continue };
                 let Some(member) = state.member(user_id) else { continue };
-                let people: Vec<UserId> = state.present().collect();
                 all.push(json!({
                     "id": id,
                     "kind": state.kind,
-                    "people": self.accounts.people_of(&people).await?,
+                    "people": self.accounts.people_of(&state.company(user_id)).await?,
                     "left": member.until.is_some(),
                     "messages": self.written_by(user_id, id).await?,
                 }));

@@ -36,21 +36,30 @@ impl Conversations {
         inbox: &InboxRow,
         settings: &[SettingRow],
     ) -> Result<Conversation> {
-        let topic = Topic::Conversation(inbox.conversation_id);
+        let id = inbox.conversation_id;
+        let topic = Topic::Conversation(id);
+        // Who left, or was refused, sees all of it as it was then.
         let until = state.member(user).and_then(|member| state.until(member));
         let span = until.map_or(Span::Newest, |until| Span::Before(until + 1));
         let page = self.log.read(topic, span, 1, 0).await?;
+        let last = page.entries.last();
+        let last_at = last.map_or(0, |entry| entry.at);
+        let last = last.map(|entry| log::decode(topic, entry)).transpose()?;
         let head_seq = head.seq.min(until.unwrap_or(head.seq));
-        let last = page.entries.last().map(|entry| log::decode(topic, entry)).transpose()?;
-        let present: Vec<UserId> = state.present().collect();
-        let unread = state.others(user).saturating_sub(inbox.read_others.unwrap_or(0));
+        let unread = match until {
+            None => state.others(user).saturating_sub(inbox.read_others.unwrap_or(0)),
+            Some(until) => {
+                let read = inbox.read_seq.unwrap_or(0);
+                self.others_between(user, id, read, until).await?
+            }
+        };
         let setting = |name| settings.iter().find(|row| row.setting == name).map(|row| row.value);
         Ok(Conversation {
-            id: inbox.conversation_id,
+            id,
             kind: state.kind,
             subject_id: state.subject_id,
-            members: self.accounts.people_of(&present).await?,
-            closed: state.closed,
+            members: self.accounts.people_of(&state.company(user)).await?,
+            closed: state.closed_for(user),
             paused: state.paused,
             request: state.asked.map(|asked| Request {
                 by: asked.by,
@@ -61,7 +70,7 @@ impl Conversations {
             // as read.
             read_seq: if unread == 0 { head_seq } else { inbox.read_seq.unwrap_or(0) },
             unread,
-            active_at: head.at,
+            active_at: until.map_or(head.at, |_| last_at),
             last,
             muted_until: setting(MUTED).and_then(|until| ahead(until, self.clock.now())),
             archived: is_archived(state, settings),
