@@ -74,9 +74,10 @@ impl Conversations {
         let asked = self.head(id).await?.1.and_then(|state| state.asked);
         if let Some(asked) = asked {
             let other = if asked.by == me { them } else { me };
-            self.people.begin_waiting(asked.by, other).await?;
+            self.begin_waiting(id, asked.by, other).await?;
             self.tell_joined(asked.by, id, Kind::Direct, None).await?;
         } else {
+            self.settle_late(id, me, them).await?;
             for user in [them, me] {
                 self.tell_joined(user, id, Kind::Direct, None).await?;
             }
@@ -151,8 +152,10 @@ impl Conversations {
         if let Some(asked) = asked {
             known = asked.by == user && self.people.is_connected(user, them).await?;
             if asked.by == user && refusal.is_none() {
-                self.people.begin_waiting(user, them).await?;
+                self.begin_waiting(id, user, them).await?;
             }
+        } else {
+            self.settle_late(id, user, them).await?;
         }
         Ok(Door { barred: refusal.map(Error::from), asked, known })
     }
@@ -185,11 +188,35 @@ impl Conversations {
         }
     }
 
-    /// The stranger is none any more.
+    /// From here on a stranger sees nothing of the other, unless that is answered meanwhile: who
+    /// answers takes away what was there before.
+    async fn begin_waiting(
+        &self,
+        id: ConversationId,
+        stranger: UserId,
+        other: UserId,
+    ) -> Result<()> {
+        self.people.begin_waiting(stranger, other).await?;
+        if self.head(id).await?.1.is_none_or(|state| state.asked.is_none()) {
+            self.people.end_waiting(stranger, other).await?;
+        }
+        Ok(())
+    }
+
+    /// The stranger is none any more. Whether that is done is told by the bar, so it goes last.
     async fn settle(&self, id: ConversationId, stranger: UserId, other: UserId) -> Result<()> {
-        self.people.end_waiting(stranger, other).await?;
         for user in [stranger, other] {
             self.tell_joined(user, id, Kind::Direct, None).await?;
+        }
+        self.people.end_waiting(stranger, other).await
+    }
+
+    /// The same where a crash cut it off: nobody waits here, and one of the two still seems to.
+    async fn settle_late(&self, id: ConversationId, one: UserId, other: UserId) -> Result<()> {
+        for (stranger, other) in [(one, other), (other, one)] {
+            if self.people.is_waiting(stranger, other).await? {
+                self.settle(id, stranger, other).await?;
+            }
         }
         Ok(())
     }
