@@ -66,6 +66,15 @@ pub const fn topic_of(channel: Channel) -> Topic {
     }
 }
 
+/// The channel that a connection has to subscribe to for a topic; `None`: it is always on.
+pub const fn channel_of(topic: Topic) -> Option<Channel> {
+    match topic {
+        Topic::Group(id) => Some(Channel::Group(id)),
+        Topic::Desk(id) => Some(Channel::Desk(id)),
+        Topic::User(_) | Topic::Conversation(_) => None,
+    }
+}
+
 impl Hub {
     /// A hub without connections. `connections_per_user_max`: see the settings.
     pub fn new(log: Arc<dyn Log>, bus: Arc<dyn Bus>, connections_per_user_max: usize) -> Arc<Self> {
@@ -192,9 +201,14 @@ impl Hub {
     /// The same on this node alone.
     pub fn revoke_here(&self, user: UserId, channel: Channel) {
         for link in self.all_of(user) {
-            self.unsubscribe(&link, channel);
-            link.purge(channel);
+            self.end(&link, channel);
         }
+    }
+
+    /// Ends a channel for one connection, with what was queued of it.
+    pub(crate) fn end(&self, link: &Arc<Link>, channel: Channel) {
+        self.unsubscribe(link, channel);
+        link.purge(channel);
     }
 
     /// Closes a person's connections, on all nodes: those of one login, or all.

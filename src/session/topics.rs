@@ -2,9 +2,8 @@
 
 use super::Sessions;
 use crate::auth::Caller;
-use crate::bus::Channel;
 use crate::error::{Result, not_found};
-use crate::hub::{Link, Replay};
+use crate::hub::{Link, Replay, channel_of};
 use crate::limits;
 use crate::log::{self, Page as LogPage, Span};
 use crate::rights::Visible;
@@ -28,7 +27,7 @@ impl Sessions {
     ) -> Result<Subscribed> {
         let Subscribe { topic, after } = subscribe;
         self.visible(caller, topic).await?;
-        if let Some(channel) = channel(topic) {
+        if let Some(channel) = channel_of(topic) {
             if link.subscriptions() >= SUBSCRIPTIONS_MAX && !link.listens_to(channel) {
                 let message =
                     format!("At most {SUBSCRIPTIONS_MAX} topics can be followed at once.");
@@ -61,7 +60,7 @@ impl Sessions {
 
     fn stop(&self, link: &Arc<Link>, topic: Topic) {
         // One's own feed and one's conversations are always on.
-        if let Some(channel) = channel(topic) {
+        if let Some(channel) = channel_of(topic) {
             self.hub.unsubscribe(link, channel);
             link.unfollow(topic);
         }
@@ -86,14 +85,5 @@ impl Sessions {
         let events = entries.iter().filter(|entry| visible.contains(entry.seq));
         let events = events.map(|entry| log::decode(topic, entry)).collect::<Result<_>>()?;
         Ok(Page::new(events, head.min(visible.until.unwrap_or(Seq::MAX))))
-    }
-}
-
-/// The channel that a subscription listens to; `None` for what is always on.
-pub(super) fn channel(topic: Topic) -> Option<Channel> {
-    match topic {
-        Topic::Group(id) => Some(Channel::Group(id)),
-        Topic::Desk(id) => Some(Channel::Desk(id)),
-        Topic::User(_) | Topic::Conversation(_) => None,
     }
 }
