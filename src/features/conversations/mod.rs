@@ -192,7 +192,8 @@ impl Conversations {
     }
 
     /// Opens a conversation for another feature, or lets the helper join it. Done once for each
-    /// cause, however often it is asked.
+    /// cause, however often it is asked: opening and joining are under one key, so who left since
+    /// does not come back by it.
     pub(crate) async fn ensure(&self, cause: &OutKey, wanted: &Ensure) -> Result<()> {
         let id = wanted.conversation_id;
         let open = Action::Open {
@@ -201,7 +202,10 @@ impl Conversations {
             members: vec![wanted.member, wanted.helper],
             stranger: None,
         };
-        let opened = self.append(id, Some(Key::of_cause("opened", &[])), None, open).await?;
+        let key = Key::of_cause("joined", &[&cause.log_key().0]);
+        let opened = self.append(id, Some(key.clone()), None, open).await;
+        let is_open = matches!(&opened, Err(error) if error.code == ErrorCode::Conflict);
+        already_is_fine(opened)?;
         if let Some(text) = &wanted.first_words {
             let words = Action::Send {
                 sender: wanted.member,
@@ -214,11 +218,9 @@ impl Conversations {
             let key = Key::of_cause("first-words", &[]);
             self.append(id, Some(key), Some(wanted.member), words).await?;
         }
-        if opened.duplicate {
-            let key = Key::of_cause("joined", &[&cause.log_key().0]);
-            already_is_fine(
-                self.append(id, Some(key), None, Action::Join { user: wanted.helper }).await,
-            )?;
+        if is_open {
+            let join = Action::Join { user: wanted.helper };
+            already_is_fine(self.append(id, Some(key), None, join).await)?;
         }
         for user in [wanted.member, wanted.helper] {
             self.tell_joined(user, id, wanted.kind, Some(wanted.subject_id)).await?;
