@@ -359,7 +359,11 @@ impl Carry for Features {
                 own if accounts::EFFECTS.contains(&own) => self.accounts.carry(own, bytes).await,
                 accounts::ACCOUNT_CHANGED => self.people.index(body(bytes)?).await,
                 people::PROJECT => self.people.project(&body(bytes)?).await,
-                people::SHUT => self.conversations.carry_shut(body(bytes)?).await,
+                people::SHUT => {
+                    let two = body(bytes)?;
+                    self.conversations.carry_shut(two).await?;
+                    self.exchange.carry_shut(two).await
+                }
                 people::CHOSEN => {
                     self.people.chosen(body(bytes)?);
                     Ok(())

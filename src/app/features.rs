@@ -106,6 +106,7 @@ impl Ground<'_> {
             log: Arc::clone(log),
             timers: Arc::clone(timers),
             bus: Arc::clone(bus),
+            hub: Arc::clone(hub),
             registry: Arc::clone(registry),
             accounts: Arc::clone(&accounts),
             vault: Arc::clone(&vault),

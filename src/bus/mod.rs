@@ -49,6 +49,14 @@ impl Channel {
         }
     }
 
+    /// The channel that a connection has to subscribe to for a topic; `None`: it is always on.
+    pub const fn by_subscription(topic: Topic) -> Option<Self> {
+        match topic {
+            Topic::Group(_) | Topic::Desk(_) => Self::of(topic),
+            Topic::User(_) | Topic::Conversation(_) => None,
+        }
+    }
+
     /// The topic whose events come by this channel; a person's also brings their conversations.
     pub const fn topic(self) -> Topic {
         match self {

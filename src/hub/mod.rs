@@ -183,9 +183,14 @@ impl Hub {
     /// The same on this node alone.
     pub fn revoke_here(&self, user: UserId, channel: Channel) {
         for link in self.all_of(user) {
-            self.unsubscribe(&link, channel);
-            link.purge(channel);
+            self.end(&link, channel);
         }
+    }
+
+    /// Ends a channel for one connection, with what was queued of it.
+    pub(crate) fn end(&self, link: &Arc<Link>, channel: Channel) {
+        self.unsubscribe(link, channel);
+        link.purge(channel);
     }
 
     /// Closes a person's connections, on all nodes: those of one login, or all.

@@ -2,6 +2,7 @@
 
 use super::cursors::Wanted;
 use super::{Hub, Link, frame};
+use crate::bus::Channel;
 use crate::error::Result;
 use crate::log::{Page, Span};
 use crate::rights::Visible;
@@ -45,7 +46,11 @@ impl Hub {
                     let (covered, silent) = (wanted.until, Some(wanted.after));
                     link.caught(wanted, Written { covered, silent, ..Written::default() });
                 }
-                Ok(None) => link.unfollow(wanted.topic),
+                Ok(None) => match Channel::by_subscription(wanted.topic) {
+                    // Nor does what comes live concern them any more.
+                    Some(channel) => hub.end(&link, channel),
+                    None => link.unfollow(wanted.topic),
+                },
                 Err(error) => {
                     // The client comes back with its cursors.
                     tracing::warn!(%error, topic = %wanted.topic, "a replay was given up");

@@ -13,7 +13,7 @@ pub mod cql;
 mod feed;
 mod sqlite;
 
-pub use begun::{Begun, begin};
+pub use begun::{Begun, Lasting, begin};
 pub use cql::{CqlLog, REDACT_TIMER};
 pub use feed::append_to_feed;
 pub use sqlite::SqliteLog;

@@ -1,6 +1,6 @@
 //! Resuming: what each cursor is owed.
 
-use super::{Sessions, topics};
+use super::Sessions;
 use crate::auth::Caller;
 use crate::bus::Channel;
 use crate::error::Result;
@@ -47,13 +47,21 @@ impl Sessions {
             wanted.push(cursor);
         }
         // Channels first, then heads: nothing may fall between.
-        let channels: Vec<Channel> =
-            wanted.iter().filter_map(|cursor| topics::channel(cursor.topic)).collect();
-        for &channel in &channels {
+        let channels: Vec<(Topic, Channel)> = wanted
+            .iter()
+            .filter_map(|cursor| Some((cursor.topic, Channel::by_subscription(cursor.topic)?)))
+            .collect();
+        for &(_, channel) in &channels {
             self.hub.subscribe(link, channel);
         }
-        for channel in channels {
+        for (topic, channel) in channels {
             self.hub.listening(channel).await;
+            // Asked again, as `topic.subscribe` does: what was revoked in between was revoked from
+            // a connection that did not listen yet.
+            if self.rights.visible(caller, topic).await?.is_none() {
+                self.hub.end(link, channel);
+                wanted.retain(|cursor| cursor.topic != topic);
+            }
         }
         let mut topics = vec![feed];
         topics.extend(wanted.iter().map(|cursor| cursor.topic).filter(|&topic| topic != feed));

@@ -28,7 +28,7 @@ impl Sessions {
     ) -> Result<Subscribed> {
         let Subscribe { topic, after } = subscribe;
         self.visible(caller, topic).await?;
-        if let Some(channel) = channel(topic) {
+        if let Some(channel) = Channel::by_subscription(topic) {
             if link.subscriptions() >= SUBSCRIPTIONS_MAX && !link.listens_to(channel) {
                 let message =
                     format!("At most {SUBSCRIPTIONS_MAX} topics can be followed at once.");
@@ -61,7 +61,7 @@ impl Sessions {
 
     fn stop(&self, link: &Arc<Link>, topic: Topic) {
         // One's own feed and one's conversations are always on.
-        if let Some(channel) = channel(topic) {
+        if let Some(channel) = Channel::by_subscription(topic) {
             self.hub.unsubscribe(link, channel);
             link.unfollow(topic);
         }
@@ -87,9 +87,4 @@ impl Sessions {
         let events = events.map(|entry| log::decode(topic, entry)).collect::<Result<_>>()?;
         Ok(Page::new(events, head.min(visible.until.unwrap_or(Seq::MAX))))
     }
-}
-
-/// The channel that a subscription listens to; `None` for what is always on.
-pub(super) fn channel(topic: Topic) -> Option<Channel> {
-    Channel::of(topic).filter(|channel| !matches!(channel, Channel::User(_)))
 }

@@ -1,8 +1,12 @@
 //! Direct conversations through the public door.
 
 use crate::server::{Person, TestServer, client_id};
-use protocol::conversations::{Delete, Edit, Get, Mark, Open, Send, Typing};
+use futures_util::{StreamExt as _, stream};
+use protocol::conversations::{
+    Archive, Conversation, Delete, Edit, Get, Kind, List, Mark, Open, Send, Typing,
+};
 use protocol::limits::EDIT_WINDOW_MS;
+use protocol::people::Block;
 use protocol::{ConversationId, ErrorCode, Event, Signal, Topic};
 use tempfile::tempdir;
 
@@ -64,6 +68,11 @@ async fn what_was_edited_or_deleted_is_gone() {
     server.clock.advance(EDIT_WINDOW_MS + 1);
     let refused = server.by(&ada, edit(late, "too late")).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::Conflict);
+    // One's own words can be taken back for ever, also where nobody writes.
+    let regretted = server.by(&ada, words(id, "third-secret")).await.unwrap().seq;
+    server.clock.advance(EDIT_WINDOW_MS + 1);
+    server.by(&ben, Block { user_id: ada.id }).await.unwrap();
+    server.by(&ada, Delete { conversation_id: id, seq: regretted }).await.unwrap();
 
     let events = server.read(&ben, Topic::Conversation(id)).await.unwrap();
     assert!(matches!(events[3], Event::MessageDeleted(_)));
@@ -110,4 +119,51 @@ async fn unread_counts_what_others_wrote_above_the_mark() {
     assert_eq!(adas.signal(typing).await, ben.id);
     adas.call(Typing { conversation_id: id }).await.unwrap();
     assert_eq!(bens.signal(typing).await, ada.id, "one's own does not come back");
+}
+
+/// All pages of somebody's list.
+async fn listed(server: &TestServer, who: &Person, list: List) -> Vec<Conversation> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let list = List { after, limit: Some(100), ..list.clone() };
+        let page = server.by(who, list).await.unwrap();
+        all.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            return all;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_more_conversations_than_one_read_brings_loses_none() {
+    const MANY: u32 = sanctuary::store::LIST_ROWS_MAX + 5;
+    let folder = tempdir().unwrap();
+    let server = TestServer::open(folder.path()).await;
+    let ada = server.member("ada").await;
+    let others = server.people("other", MANY, None).await;
+    let open = async |other: &Person| opened(&server, &ada, other).await;
+    let mut ids: Vec<_> = stream::iter(&others).map(open).buffer_unordered(16).collect().await;
+    // Those which one read of so many rows leaves out.
+    ids.sort_unstable();
+    for &id in ids.iter().rev().take(3) {
+        server.clock.advance(1_000);
+        server.by(&ada, words(id, "Hello")).await.unwrap();
+    }
+    server.by(&ada, Archive { conversation_id: ids[0], on: true }).await.unwrap();
+    let last = *ids.last().unwrap();
+    server.by(&ada, Archive { conversation_id: last, on: true }).await.unwrap();
+
+    let all = listed(&server, &ada, List::default()).await;
+    let seen: Vec<_> = all.iter().map(|conversation| conversation.id).collect();
+    let mut newest = ids[ids.len() - 3..ids.len() - 1].to_vec();
+    assert_eq!(seen[..2], newest, "the newest come first");
+    newest = seen.clone();
+    newest.sort_unstable();
+    assert_eq!(newest, ids[1..ids.len() - 1], "each of them once");
+    let archived = List { archived: Some(true), ..List::default() };
+    let archived = listed(&server, &ada, archived).await;
+    assert_eq!(archived.iter().map(|one| one.id).collect::<Vec<_>>(), [last, ids[0]]);
+    let none = List { kind: Some(Kind::Exchange), ..List::default() };
+    assert!(listed(&server, &ada, none).await.is_empty());
 }

@@ -4,7 +4,9 @@
 use crate::engines::START;
 use crate::server::{Person, Site, TestServer, client_id, eventually};
 use futures_util::future::join_all;
-use protocol::conversations::{Get as GetConversation, Send};
+use protocol::conversations::{
+    Edit, Get as GetConversation, List as ListConversations, Mark, React, Send, Typing,
+};
 use protocol::exchange::{
     Accept, Cancel, Confirm, Counter, Decline, Dispute, Get, GetBoard, GetLedger, List, NoShow,
     Note, Post, Request, Session, SessionResult, Start, State, Take, Terms, Withdraw,
@@ -72,6 +74,7 @@ on_both_engines! {
     a_session_lives_from_a_proposal_to_the_ledger,
     of_overlapping_sessions_accepted_on_two_nodes_one_wins,
     an_offer_is_taken_by_one,
+    a_block_ends_what_two_say_about_a_session_until_it_is_taken_back,
 }
 
 /// Trainees of a training group.
@@ -517,6 +520,52 @@ async fn who_blocked_the_other_arranges_nothing_with_them_either_way() {
     assert_eq!(server.by(ada, board).await.unwrap().items, std::slice::from_ref(&offer));
     server.by(ada, Unblock { user_id: ben.id }).await.unwrap();
     server.by(ben, accept(asked.id)).await.unwrap();
+}
+
+async fn a_block_ends_what_two_say_about_a_session_until_it_is_taken_back(place: Place) {
+    let server = place.node().await;
+    let (_, people) = circle(&server, 3).await;
+    let [ada, ben, cal] = &people[..] else { panic!() };
+    let session = agreed(&server, ada, ben, START + DAY).await;
+    let other = agreed(&server, ada, cal, START + 2 * DAY).await;
+    let (conversation_id, topic) =
+        (session.conversation_id, Topic::Conversation(session.conversation_id));
+    let seq = server.by(ada, words(&session)).await.unwrap().seq;
+    let listed = async |who: &Person| {
+        let page = server.by(who, ListConversations::default()).await.unwrap();
+        page.items.iter().any(|listed| listed.id == conversation_id)
+    };
+    assert!(listed(ada).await && listed(ben).await);
+
+    server.by(ben, Block { user_id: ada.id }).await.unwrap();
+    let mut bens = server.socket(ben).await;
+    let edit = Edit { conversation_id, seq, text: "more".to_owned() };
+    let react = React { conversation_id, seq, emoji: "🌱".to_owned(), on: true };
+    for who in [ada, ben] {
+        let codes = [
+            code(server.by(who, words(&session)).await),
+            code(server.by(who, Typing { conversation_id }).await),
+            code(server.by(who, react.clone()).await),
+        ];
+        assert_eq!(codes, [ErrorCode::Blocked; 3]);
+        assert!(!listed(who).await);
+    }
+    assert_eq!(code(server.by(ada, edit.clone()).await), ErrorCode::Blocked);
+    server.by(ada, Mark { conversation_id, read: Some(seq), delivered: None }).await.unwrap();
+    server.by(ada, words(&other)).await.unwrap();
+    let paused = server.read(ben, topic).await.unwrap();
+    assert!(matches!(paused.last(), Some(Event::ConversationPaused(_))));
+
+    server.by(ben, Unblock { user_id: ada.id }).await.unwrap();
+    let first = bens.until(|push| Some(format!("{push:?}"))).await;
+    assert!(first.contains("ConversationResumed"), "the first that he hears: {first}");
+    server.by(ada, edit).await.unwrap();
+    server.by(ada, words(&session)).await.unwrap();
+    assert!(listed(ada).await && listed(ben).await);
+    let next = propose(&server, ada, ben, START + 3 * DAY).await;
+    server.by(ben, accept(next.id)).await.unwrap();
+    server.by(ada, Block { user_id: ben.id }).await.unwrap();
+    assert_eq!(code(server.by(ben, words(&next)).await), ErrorCode::Blocked);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

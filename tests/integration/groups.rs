@@ -1,10 +1,12 @@
 //! Groups and their walls through the public door.
 
+use crate::engines::START;
 use crate::server::{Person, TestServer, client_id};
 use protocol::groups::{Create, CreatePost, Join, Leave, List, ListPosts};
 use protocol::session::Ping;
 use protocol::topics::Subscribe;
 use protocol::{ErrorCode, GroupId, Incoming, Topic};
+use sanctuary::clock::Clock;
 use tempfile::tempdir;
 
 fn create(name: &str) -> Create {
@@ -58,6 +60,29 @@ async fn who_left_a_group_gets_not_one_further_event() {
     assert_eq!(server.by(&ben, list).await.unwrap_err().code, ErrorCode::NotFound);
     let owner = server.by(&ada, Leave { group_id }).await.unwrap_err();
     assert_eq!(owner.code, ErrorCode::Conflict);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leaving_again_ends_what_a_first_try_left() {
+    let folder = tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let server = TestServer::open_at(folder.path(), clock.clone()).await;
+    let other = TestServer::open_at(folder.path(), clock).await;
+    let (ada, ben) = (server.member("ada").await, server.member("ben").await);
+    let group_id = made(&server, &ada).await;
+    server.by(&ben, Join { group_id }).await.unwrap();
+    let topic = Topic::Group(group_id);
+    let mut bens = server.socket(&ben).await;
+    bens.call(Subscribe { topic, after: None }).await.unwrap();
+    // The node that took it died before it told the others.
+    other.by(&ben, Leave { group_id }).await.unwrap();
+    bens.call(Leave { group_id }).await.unwrap();
+    bens.rest();
+    server.by(&ada, post(group_id)).await.unwrap();
+    bens.call(Ping::default()).await.unwrap();
+    let of_the_group =
+        |push: &Incoming| matches!(push, Incoming::Event(push) if push.topic == Some(topic));
+    assert!(!bens.rest().iter().any(of_the_group));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

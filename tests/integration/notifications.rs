@@ -15,12 +15,14 @@ use protocol::notifications::{
 use protocol::people::{Block, Follow, MutePerson, RequestFriend, UnmutePerson};
 use protocol::session::Background;
 use protocol::support::{Ask, Claim, Close, GetStatus, SetCoach};
-use protocol::{ConversationId, ErrorCode, Event, Signal};
+use protocol::{ConversationId, ErrorCode, Event, Signal, Topic};
 use sanctuary::clock::Clock;
 use sanctuary::config::Settings;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 use tempfile::tempdir;
+use tokio::time::timeout;
 use web_push_native::p256::SecretKey;
 use web_push_native::p256::pkcs8::{EncodePrivateKey as _, LineEnding};
 
@@ -693,6 +695,49 @@ async fn a_message_is_told_though_the_node_that_took_it_is_gone() {
     write(&server, &ada, id).await;
     server.app.drain().await;
     let server = TestServer::open_at(folder.path(), clock).await;
+    pass(&server, PUSH_AFTER_MS).await;
+    assert_eq!(only(&server, &ben).await.count, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_is_told_though_its_sender_does_not_wait_for_the_answer() {
+    let folder = tempdir().unwrap();
+    let server = server(folder.path()).await;
+    let (ada, ben) = (server.member("ada").await, server.member("ben").await);
+    let id = talk(&server, &ada, &ben).await;
+    // The connection breaks off while the message is on its way to the disk.
+    server.faults.slow(Duration::from_millis(300));
+    let cut = timeout(Duration::from_millis(100), write(&server, &ada, id)).await;
+    assert!(cut.is_err(), "it was cut off");
+    eventually(async || {
+        let events = server.read(&ada, Topic::Conversation(id)).await.unwrap();
+        (events.len() == 2).then_some(())
+    })
+    .await;
+    server.faults.slow(Duration::ZERO);
+    eventually(async || {
+        pass(&server, PUSH_AFTER_MS).await;
+        (!list(&server, &ben).await.items.is_empty()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_sees_to_it_that_its_first_try_is_told() {
+    let folder = tempdir().unwrap();
+    let server = server(folder.path()).await;
+    let (ada, ben) = (server.member("ada").await, server.member("ben").await);
+    let id = talk(&server, &ada, &ben).await;
+    let text = Some(SECRET.to_owned());
+    let client_id = client_id();
+    let send =
+        Send { conversation_id: id, client_id, text, attachments: Vec::new(), reply_to: None };
+    // The timer of whoever is away can't be set.
+    server.faults.refuse_write(2);
+    server.by(&ada, send.clone()).await.unwrap();
+    pass(&server, PUSH_AFTER_MS).await;
+    assert!(list(&server, &ben).await.items.is_empty(), "as if the node had died");
+    assert!(server.by(&ada, send).await.unwrap().duplicate);
     pass(&server, PUSH_AFTER_MS).await;
     assert_eq!(only(&server, &ben).await.count, 1);
 }

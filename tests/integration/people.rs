@@ -5,7 +5,7 @@ use crate::engines::{Engine, Home, START, on_every_engine};
 use crate::server::{Person, TestServer, client_id, eventually};
 use futures_util::future::BoxFuture;
 use protocol::conversations::{
-    Accept, Conversation, Get, List, Mark, Open, React, Refuse, Send, Typing,
+    Accept, Conversation, Delete, Edit, Get, List, Mark, Open, React, Refuse, Send, Typing,
 };
 use protocol::limits::FRIEND_AGAIN_MS;
 use protocol::people::{
@@ -14,7 +14,7 @@ use protocol::people::{
     ListFriends, ListMutes, MutePerson, People as Page, RejectFollower, Relation, RemoveFriend,
     RequestFriend, SearchPeople, SetPrivacy, Unblock, Unfollow, UnmutePerson,
 };
-use protocol::{ConversationId, ErrorCode, Event, Format, Topic, UserId};
+use protocol::{ConversationId, ErrorCode, Event, Format, Signal, Topic, UserId};
 use sanctuary::app::Core;
 use sanctuary::cli::{self, Task};
 use sanctuary::clock::Clock;
@@ -333,8 +333,12 @@ async fn a_stranger_who_is_refused_is_not_told_and_writes_no_more() {
     let server = asking(folder.path()).await;
     let (ada, ben) = (server.member("ada").await, server.member("ben").await);
     let id = server.by(&ada, Open { user_id: ben.id }).await.unwrap().conversation.id;
-    server.by(&ada, words(id, "Hello")).await.unwrap();
+    let seq = server.by(&ada, words(id, "Hello")).await.unwrap().seq;
+    let before = server.by(&ada, Get { conversation_id: id }).await.unwrap();
+    server.clock.advance(60_000);
     server.by(&ben, Refuse { conversation_id: id }).await.unwrap();
+    assert_eq!(server.by(&ada, Get { conversation_id: id }).await.unwrap(), before);
+    assert_eq!(list(&server, &ada, false).await, [before.conversation]);
     server.by(&ben, Refuse { conversation_id: id }).await.unwrap();
     assert!(list(&server, &ben, true).await.is_empty());
     let again = server.by(&ada, words(id, "Hello?")).await.unwrap_err();
@@ -345,10 +349,46 @@ async fn a_stranger_who_is_refused_is_not_told_and_writes_no_more() {
     assert_eq!((his.head_seq, his.request.unwrap().refused), (3, true));
     let seen = server.read(&ada, Topic::Conversation(id)).await.unwrap();
     assert!(!seen.iter().any(|event| matches!(event, Event::ConversationRefused(_))));
+    // Her own words are hers, as before.
+    let edit = Edit { conversation_id: id, seq, text: "Hello Ben".to_owned() };
+    server.by(&ada, edit).await.unwrap();
+    let react = React { conversation_id: id, seq, emoji: "🌱".to_owned(), on: true };
+    server.by(&ada, react).await.unwrap();
+    for who in [&ada, &ben] {
+        let seen = server.read(who, Topic::Conversation(id)).await.unwrap();
+        assert!(format!("{seen:?}").contains("Hello Ben"));
+    }
+    server.by(&ada, Delete { conversation_id: id, seq }).await.unwrap();
+    let seen = server.read(&ben, Topic::Conversation(id)).await.unwrap();
+    assert!(!format!("{seen:?}").contains("Hello Ben"), "wherever it stood");
     // He may think again, and who answers accepts.
     server.by(&ben, words(id, "Sorry. Hello.")).await.unwrap();
     server.by(&ada, words(id, "Hello!")).await.unwrap();
     assert_eq!(list(&server, &ben, false).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_was_cut_off_ends_the_waiting_when_it_comes_again() {
+    let folder = tempdir().unwrap();
+    let server = asking(folder.path()).await;
+    let (ada, ben) = (server.member("ada").await, server.member("ben").await);
+    let id = server.by(&ada, Open { user_id: ben.id }).await.unwrap().conversation.id;
+    server.by(&ada, words(id, "Hello")).await.unwrap();
+    let mut adas = server.socket(&ada).await;
+    let answer = words(id, "Hello Ada");
+    // It is in the log, and that was all.
+    server.faults.refuse_write(2);
+    server.by(&ben, answer.clone()).await.unwrap_err();
+    assert!(server.by(&ben, answer).await.unwrap().duplicate);
+    server.by(&ben, Typing { conversation_id: id }).await.unwrap();
+    let typing = |signal: &Signal| match signal {
+        Signal::Typing(typing) => Some(typing.user_id),
+        _ => None,
+    };
+    assert_eq!(adas.signal(typing).await, ben.id);
+    for who in [&ada, &ben] {
+        assert!(server.feed(who).await.iter().any(is_joined));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

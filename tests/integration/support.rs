@@ -4,18 +4,21 @@
 use crate::engines::START;
 use crate::server::{Person, Socket, TestServer, client_id, eventually};
 use futures_util::future::{BoxFuture, ready};
-use protocol::conversations::Send;
+use protocol::conversations::{Get as GetTalk, Send};
 use protocol::limits::{COACH_GRACE_MS, OFFER_MS, PAYMENT_MS, REOPEN_MS, TRANSFER_MS};
+use protocol::session::Ping;
 use protocol::support::{
     Accept, Ask, Asked, Cancel, Claim, Close, CloseDesk, CreateDesk, Decline, GetHistory,
     GetStatus, Money, Reopen, SetCoach, State, Status, Transfer, UpdateDesk,
 };
-use protocol::{DeskId, ErrorCode, Event, RequestId, Topic, UserId};
+use protocol::topics::Subscribe;
+use protocol::{DeskId, ErrorCode, Event, Incoming, RequestId, Topic, UserId};
 use sanctuary::auth::Role;
 use sanctuary::clock::Clock;
 use sanctuary::error::Result;
 use sanctuary::features::support::{Authorisation, Fees};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tempfile::{TempDir, tempdir};
 
 const MINUTE_MS: i64 = 60_000;
@@ -112,7 +115,7 @@ async fn the_desk_offers_what_waits_to_those_who_are_here_and_free() {
     let feed = Topic::User(lin.id);
     let offered = lins
         .until(|push| match push {
-            protocol::Incoming::Event(push) if push.topic == Some(feed) => match &push.body {
+            Incoming::Event(push) if push.topic == Some(feed) => match &push.body {
                 Event::SupportOffered(offered) => Some(offered.clone()),
                 _ => None,
             },
@@ -212,8 +215,14 @@ async fn a_hand_over_is_warm_and_the_new_coach_sees_all_of_it() {
     office.server.by(&lin, to(&kim)).await.unwrap();
     office.server.by(&kim, Accept { request_id }).await.unwrap();
     assert_eq!(office.says(&lin, request_id, "Bye").await.unwrap_err().code, ErrorCode::NotFound);
+    let conversation_id = Office::talk(request_id);
+    let was = office.server.by(&lin, GetTalk { conversation_id }).await.unwrap();
+    assert!(!was.conversation.members.iter().any(|member| member.id == kim.id));
+    office.server.clock.advance(1_000);
     office.says(&kim, request_id, "Hello Ada.").await.unwrap();
-    let topic = Topic::Conversation(Office::talk(request_id));
+    let still = office.server.by(&lin, GetTalk { conversation_id }).await.unwrap();
+    assert_eq!(still, was, "who left sees it as it was then");
+    let topic = Topic::Conversation(conversation_id);
     let all = office.server.read(&kim, topic).await.unwrap();
     let names: Vec<_> = all.iter().map(Event::name).collect();
     let (created, joined) = ("message.created", "member.joined");
@@ -260,12 +269,15 @@ async fn a_request_opens_again_within_three_days_with_the_old_coach_first() {
         let past = office.server.by(who, GetHistory::default()).await.unwrap();
         assert_eq!(past.items.len(), 0, "it is not over any more");
     }
-    let mut names: Vec<_> = Vec::new();
-    for event in office.server.read(&ada, Topic::Conversation(asked.conversation_id)).await.unwrap()
-    {
-        names.push(event.name());
-    }
-    assert!(names.ends_with(&["conversation.closed", "member.left", "conversation.reopened"]));
+    // What follows from the desk's part of it goes on behind the answer.
+    let topic = Topic::Conversation(asked.conversation_id);
+    eventually(async || {
+        let events = office.server.read(&ada, topic).await.unwrap();
+        let names: Vec<_> = events.iter().map(Event::name).collect();
+        let end = ["conversation.closed", "member.left", "conversation.reopened"];
+        names.ends_with(&end).then_some(())
+    })
+    .await;
     assert_eq!(office.says(&lin, asked.id, "?").await.unwrap_err().code, ErrorCode::NotFound);
     office.says(&ada, asked.id, "It is me again.").await.unwrap();
     office.server.by(&lin, Accept { request_id: asked.id }).await.unwrap();
@@ -594,4 +606,67 @@ async fn a_desk_of_an_older_version_opens_and_goes_on() {
     office.server.by(&lin, Close { request_id, summary: None }).await.unwrap();
     let again = office.server.by(&ada, Reopen { request_id }).await.unwrap();
     assert_eq!(again.position, Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_coach_who_left_does_not_come_back_when_a_stalled_node_goes_on() {
+    let folder = tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let one = Arc::new(TestServer::open_at(folder.path(), clock.clone()).await);
+    let two = TestServer::open_at(folder.path(), clock).await;
+    let desk_id = one.general().await;
+    let (lin, kim, ada) = (one.coach("lin").await, one.coach("kim").await, one.member("ada").await);
+    let ask = Ask {
+        desk_id,
+        client_id: Some(client_id()),
+        subject: "sleep".to_owned(),
+        text: Some("Hello?".to_owned()),
+        expertise: None,
+        preferred_coach_id: None,
+        fee: None,
+    };
+    let _kims = two.socket(&kim).await;
+    let no_offers = SetCoach { available: Some(false), ..SetCoach::default() };
+    two.by(&kim, no_offers).await.unwrap();
+    let request_id = one.by(&ada, ask).await.unwrap().request.id;
+    // The claim is committed, and the conversation not open yet.
+    one.faults.slow(Duration::from_secs(2));
+    let claim = tokio::spawn({
+        let (one, lin) = (Arc::clone(&one), lin.clone());
+        async move { one.by(&lin, Claim { request_id }).await }
+    });
+    // Another node finishes that, and hands it over.
+    let to_kim = Transfer { request_id, coach_id: Some(kim.id) };
+    eventually(async || two.by(&lin, to_kim).await.ok()).await;
+    two.by(&kim, Accept { request_id }).await.unwrap();
+    let conversation_id = Office::talk(request_id);
+    let members = async || {
+        let talk = two.by(&ada, GetTalk { conversation_id }).await.unwrap().conversation;
+        talk.members.iter().map(|member| member.id).collect::<Vec<_>>()
+    };
+    eventually(async || (members().await == [ada.id, kim.id]).then_some(())).await;
+    assert!(!claim.is_finished(), "the first still has it before it");
+    one.faults.slow(Duration::ZERO);
+    claim.await.unwrap().unwrap();
+    assert_eq!(members().await, [ada.id, kim.id]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_serves_a_desk_no_more_hears_nothing_of_it() {
+    let office = Office::open().await;
+    let (lin, mut lins) = office.coach("lin", 1).await;
+    let topic = Topic::Desk(office.desk);
+    lins.call(Subscribe { topic, after: None }).await.unwrap();
+    let none = SetCoach { desks: Some(Vec::new()), ..SetCoach::default() };
+    office.server.by(&lin, none).await.unwrap();
+    lins.call(Ping::default()).await.unwrap();
+    lins.rest();
+    let ada = office.server.member("ada").await;
+    office.asks(&ada).await;
+    lins.call(Ping::default()).await.unwrap();
+    let of_the_desk =
+        |push: &Incoming| matches!(push, Incoming::Signal(push) if push.topic == Some(topic));
+    assert!(!lins.rest().iter().any(of_the_desk));
+    let again = lins.call(Subscribe { topic, after: None }).await.unwrap_err();
+    assert_eq!(again.code, ErrorCode::NotFound);
 }

@@ -4,9 +4,10 @@
 //! Nothing of this is on the way of a message: its members are put into a queue, if they do not look
 //! on this node. Behind the queue a durable timer is set for each who looks on no other node
 //! either, one for all messages of a conversation that come before it fires. What happened is asked
-//! again when it does. Whoever looks is told nothing; a connection that breaks off may have been dead
-//! for a while, so that while is looked at again then. A node that dies within a moment of a message may leave out its timer; the next
-//! message brings it.
+//! again when it does. That follows from the append, whether or not its sender is still there. A node
+//! that dies within a moment of a message may leave out its timer: a retry of its sender brings it, or
+//! the next message. Whoever looks is told nothing; a connection that breaks off may have been dead for
+//! a while, so that while is looked at again then.
 
 use super::model::State;
 use super::{Conversations, ahead, rows};
@@ -71,6 +72,10 @@ impl Away {
         metrics::describe_counter!(
             "sanctuary_messages_untold_total",
             "People who were away and are told of a message only with the next one"
+        );
+        metrics::describe_counter!(
+            "sanctuary_inboxes_cut_total",
+            "Reads of a person's conversations that ended before the last of them"
         );
         Self {
             notifications,

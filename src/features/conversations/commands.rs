@@ -7,7 +7,7 @@ use super::{Conversations, number};
 use crate::auth::Caller;
 use crate::error::Result;
 use crate::features::people::Act;
-use crate::log::{self, Appended, Entry, Key};
+use crate::log::{self, Appended, Entry, Key, Lasting};
 use protocol::conversations::{
     Archive, Changed, ConversationResult, Conversations as Page, Delete, Edit, Get, List, Mark,
     Marks, Mute, React, Receipt, Send, Sent, Typing, TypingNow,
@@ -15,6 +15,7 @@ use protocol::conversations::{
 use protocol::limits::{EMOJI_BYTES_MAX, MESSAGE_CHARS_MAX};
 use protocol::session::Done;
 use protocol::{Error, Event, Topic};
+use std::sync::Arc;
 
 impl Conversations {
     /// `conversation.get`
@@ -32,8 +33,8 @@ impl Conversations {
     }
 
     /// `conversation.send`
-    pub async fn send(&self, caller: &Caller, send: Send) -> Result<Sent> {
-        let Send { conversation_id, client_id, text, attachments, reply_to } = send;
+    pub async fn send(self: &Arc<Self>, caller: &Caller, send: Send) -> Result<Sent> {
+        let Send { conversation_id: id, client_id, text, attachments, reply_to } = send;
         if !attachments.is_empty() {
             return Err(Error::invalid("attachments", "There is no such file."));
         }
@@ -43,23 +44,21 @@ impl Conversations {
         // The lane keeps messages of one connection in order, although something may be looked up
         // before the append.
         let turn = caller.lane.lock().await;
-        let Door { barred, asked, known } = self.door(me, conversation_id).await?;
-        let action = Action::Send {
-            sender: me,
-            known,
-            message_id: crate::id::fresh(),
-            client_id,
-            text,
-            reply_to,
-        };
-        let append = self.append_unless(conversation_id, Some(key), Some(me), action, barred);
-        let begun = log::begin(append).await;
+        let Door { barred, asked, known } = self.door(me, id).await?;
+        let message_id = crate::id::fresh();
+        let action = Action::Send { sender: me, known, message_id, client_id, text, reply_to };
+        let append = self.append_unless(id, Some(key), Some(me), action, barred);
+        let this = Arc::clone(self);
+        let sending = Lasting::new(async move {
+            let appended = append.await?;
+            if let Some(asked) = asked {
+                this.spoken(id, me, asked, known).await?;
+            }
+            Ok::<_, Error>(appended)
+        });
+        let begun = log::begin(sending).await;
         drop(turn);
-        let appended = begun.end().await?;
-        if let Some(asked) = asked {
-            self.spoken(conversation_id, me, asked, known).await?;
-        }
-        sent(conversation_id, appended)
+        sent(id, begun.end().await?)
     }
 
     /// `conversation.edit`

@@ -78,7 +78,7 @@ pub struct Conversations {
     /// The first message of a stranger waits as a request.
     strangers_ask: bool,
     talks: Memory<ConversationId, requests::Talk>,
-    away: Away,
+    away: Arc<Away>,
     clock: Clock,
 }
 
@@ -101,7 +101,7 @@ struct Rule {
     action: Action,
     /// Why the sender may not write, if it is not a retry of what was written before.
     barred: Option<Error>,
-    /// Who hears of it, for the one who appends.
+    /// In whose list it shows, for the one who appends.
     audience: Arc<OnceLock<Vec<UserId>>>,
 }
 
@@ -140,6 +140,7 @@ impl Gate for Rule {
         let hears = |member: &&model::Member| {
             state.hears(member.user_id) && state.until(member).is_none_or(|until| seq <= until)
         };
+        let _ = self.audience.set(state.present().collect());
         state.members.iter().filter(hears).map(|member| Channel::User(member.user_id)).collect()
     }
 }
@@ -155,7 +156,7 @@ impl Conversations {
             people: parts.people,
             strangers_ask: parts.strangers_ask,
             talks: Memory::lasting(requests::TALK_AGE_MAX_MS),
-            away: Away::new(parts.notifications, parts.timers),
+            away: Arc::new(Away::new(parts.notifications, parts.timers)),
             clock: parts.clock,
         })
     }
@@ -174,9 +175,13 @@ impl Conversations {
 
     /// A person's conversations in which something may have happened since then.
     pub async fn active_since(&self, user: UserId, since: Millis) -> Result<Vec<ConversationId>> {
-        let rows = rows::inbox(&self.store, user).await?;
-        let active = rows.into_iter().filter(|row| row.head_at.is_some_and(|at| at >= since));
-        Ok(active.map(|row| row.conversation_id).collect())
+        let mut active = Vec::new();
+        rows::each_inbox(&self.store, user, rows::INBOX_ROWS_MAX, |page| {
+            let since = page.into_iter().filter(|row| row.head_at.is_some_and(|at| at >= since));
+            active.extend(since.map(|row| row.conversation_id));
+        })
+        .await?;
+        Ok(active)
     }
 
     /// The conversation that an event of somebody's feed brought them into.
@@ -188,7 +193,8 @@ impl Conversations {
     }
 
     /// Opens a conversation for another feature, or lets the helper join it. Done once for each
-    /// cause, however often it is asked.
+    /// cause, however often it is asked: opening and joining are under one key, so who left since
+    /// does not come back by it.
     pub(crate) async fn ensure(&self, cause: &OutKey, wanted: &Ensure) -> Result<()> {
         let id = wanted.conversation_id;
         let open = Action::Open {
@@ -197,7 +203,10 @@ impl Conversations {
             members: vec![wanted.member, wanted.helper],
             stranger: None,
         };
-        let opened = self.append(id, Some(Key::of_cause("opened", &[])), None, open).await?;
+        let key = Key::of_cause("joined", &[&cause.log_key().0]);
+        let opened = self.append(id, Some(key.clone()), None, open).await;
+        let is_open = matches!(&opened, Err(error) if error.code == ErrorCode::Conflict);
+        already_is_fine(opened)?;
         if let Some(text) = &wanted.first_words {
             let words = Action::Send {
                 sender: wanted.member,
@@ -210,11 +219,9 @@ impl Conversations {
             let key = Key::of_cause("first-words", &[]);
             self.append(id, Some(key), Some(wanted.member), words).await?;
         }
-        if opened.duplicate {
-            let key = Key::of_cause("joined", &[&cause.log_key().0]);
-            already_is_fine(
-                self.append(id, Some(key), None, Action::Join { user: wanted.helper }).await,
-            )?;
+        if is_open {
+            let join = Action::Join { user: wanted.helper };
+            already_is_fine(self.append(id, Some(key), None, join).await)?;
         }
         for user in [wanted.member, wanted.helper] {
             self.tell_joined(user, id, wanted.kind, Some(wanted.subject_id)).await?;
@@ -282,7 +289,7 @@ impl Conversations {
         key: Option<Key>,
         sender: Option<UserId>,
         action: Action,
-    ) -> impl Future<Output = Result<Appended>> + Send {
+    ) -> impl Future<Output = Result<Appended>> + Send + use<> {
         self.append_unless(id, key, sender, action, None)
     }
 
@@ -294,7 +301,7 @@ impl Conversations {
         sender: Option<UserId>,
         action: Action,
         barred: Option<Error>,
-    ) -> impl Future<Output = Result<Appended>> + Send {
+    ) -> impl Future<Output = Result<Appended>> + Send + use<> {
         let audience = Arc::new(OnceLock::new());
         let message_of = match &action {
             Action::Send { sender, .. } => Some(*sender),
@@ -302,13 +309,13 @@ impl Conversations {
         };
         let heard = Arc::clone(&audience);
         let gate = Box::new(Rule { conversation: id, action, barred, audience: heard });
-        let appending =
-            self.log.append(Append { topic: Topic::Conversation(id), key, sender, gate });
+        let append = Append { topic: Topic::Conversation(id), key, sender, gate };
+        let (log, away) = (Arc::clone(&self.log), Arc::clone(&self.away));
         async move {
-            let appended = appending.await?;
-            // Not of a retry whose first try told them.
+            let appended = log.append(append).await?;
+            // Of a retry as well: the node of its first try may be gone, and twice is harmless.
             if let (Some(sender), Some(members)) = (message_of, audience.get()) {
-                self.away.written(id, sender, members);
+                away.written(id, sender, members);
             }
             Ok(appended)
         }

@@ -56,11 +56,14 @@ pub(crate) struct Member {
     /// The seq of joining, the last time.
     #[serde(default)]
     pub(crate) joined_at: Seq,
+    /// It was closed when this person left.
+    #[serde(default)]
+    pub(crate) left_closed: bool,
 }
 
 impl Member {
     const fn new(user_id: UserId, joined_at: Seq) -> Self {
-        Self { user_id, until: None, sent: 0, joined_at }
+        Self { user_id, until: None, sent: 0, joined_at, left_closed: false }
     }
 }
 
@@ -100,11 +103,46 @@ impl State {
         member.until.map_or(before, |until| Some(before.map_or(until, |before| before.min(until))))
     }
 
-    /// The other one of two.
+    /// Those who are in it, as far as somebody sees: for who left, or was refused, as it was then.
+    pub(crate) fn company(&self, user_id: UserId) -> Vec<UserId> {
+        let until = self.member(user_id).and_then(|member| self.until(member));
+        let is_there = |member: &&Member| match until {
+            None => member.until.is_none(),
+            Some(seen) => member.joined_at <= seen && member.until.is_none_or(|left| left > seen),
+        };
+        self.members.iter().filter(is_there).map(|member| member.user_id).collect()
+    }
+
+    /// Whether it is closed, as far as somebody sees.
+    pub(crate) fn closed_for(&self, user_id: UserId) -> bool {
+        let left = self.member(user_id).filter(|member| member.until.is_some());
+        left.map_or(self.closed, |member| member.left_closed)
+    }
+
+    /// A stranger whose wish was refused.
+    fn is_refused(&self, user_id: UserId) -> bool {
+        self.asked.is_some_and(|asked| asked.by == user_id && asked.refused_at.is_some())
+    }
+
+    /// The two whom a block between them keeps from writing here: whatever two people talk about,
+    /// but support.
+    pub(crate) fn two(&self) -> Option<(UserId, UserId)> {
+        let mut present = self.present();
+        match (self.kind, present.next(), present.next(), present.next()) {
+            (Kind::Support, ..) => None,
+            (_, Some(one), Some(other), None) => Some((one, other)),
+            _ => None,
+        }
+    }
+
+    /// The other one of [those two](Self::two).
     pub(crate) fn other(&self, user_id: UserId) -> Option<UserId> {
-        let mut others = self.members.iter().filter(|member| member.user_id != user_id);
-        let other = others.next().map(|member| member.user_id);
-        other.filter(|_| self.kind == Kind::Direct && self.member(user_id).is_some())
+        let (one, other) = self.two()?;
+        match user_id {
+            user_id if user_id == one => Some(other),
+            user_id if user_id == other => Some(one),
+            _ => None,
+        }
     }
 
     /// Messages that others than `user_id` wrote.
@@ -277,13 +315,15 @@ pub(crate) fn decide(
                 message_seq: target.seq,
                 text: Some(text.clone()),
             };
-            Ok(change(state, target, seq, event))
+            // Who was refused does not see the event that holds the new text.
+            let kept = state.is_refused(*user).then(|| text.clone());
+            Ok(change(state, target, seq, kept, event))
         }
         Action::Delete { user, target } => {
-            changes(&state, *user, target, now)?;
+            takes_back(&state, *user, target)?;
             let event =
                 MessageDeleted { message_id: target.message.message_id, message_seq: target.seq };
-            Ok(change(state, target, seq, event))
+            Ok(change(state, target, seq, None, event))
         }
         Action::React { user, target, emoji, on } => {
             touches(&state, *user)?;
@@ -363,8 +403,9 @@ fn leave(mut state: State, user: UserId, seq: Seq) -> Result<Written, Refusal> {
     }
     // The one who leaves still hears of it.
     let audience: Vec<UserId> = state.present().collect();
+    let closed = state.closed;
     for member in state.members.iter_mut().filter(|member| member.user_id == user) {
-        member.until = Some(seq);
+        (member.until, member.left_closed) = (Some(seq), closed);
     }
     let former = state.members.iter().filter(|member| member.until.is_some());
     if former.clone().count() > FORMER_MEMBERS_MAX {
@@ -405,12 +446,11 @@ fn speaks(state: State, sender: UserId, known: bool) -> Result<State, Refusal> {
 }
 
 /// Whether somebody may change or react to what is here: not before a stranger's wish is answered,
-/// but for the stranger's own words.
+/// but for the stranger's own words. Also after it was refused, or the stranger could tell.
 fn touches(state: &State, user: UserId) -> Result<(), Refusal> {
     writes(state, user)?;
     match state.asked {
         Some(asked) if asked.by != user => Err(Refusal::Unanswered),
-        Some(Asked { refused_at: Some(_), .. }) => Err(Refusal::Waits),
         Some(_) | None => Ok(()),
     }
 }
@@ -431,7 +471,8 @@ fn refuse(state: State, user: UserId, seq: Seq) -> Result<Written, Refusal> {
     match state.asked {
         _ if !state.is_member(user) => Err(Refusal::NoSuchConversation),
         Some(Asked { refused_at: Some(_), by }) if by != user => Err(Refusal::AlreadySo),
-        Some(asked) if asked.by != user => {
+        // Of who said nothing yet there is nothing to refuse.
+        Some(asked) if asked.by != user && state.messages > 0 => {
             let asked = Some(Asked { refused_at: Some(seq), ..asked });
             let event = ConversationRefused { user_id: user };
             Ok(written(event, State { asked, ..state }, Vec::new()))
@@ -462,11 +503,27 @@ fn changes(state: &State, user: UserId, target: &Standing, now: Millis) -> Resul
     }
 }
 
-/// An edit or deletion: the old text leaves the log, wherever it stood.
-fn change(state: State, target: &Standing, seq: Seq, event: impl Into<Event>) -> Written {
+/// Whether somebody may delete a message: one's own, at any time, and also where nobody writes.
+fn takes_back(state: &State, user: UserId, target: &Standing) -> Result<(), Refusal> {
+    if !state.is_member(user) {
+        return Err(Refusal::NoSuchConversation);
+    }
+    fresh(state, target)?;
+    if target.message.sender_id == user { Ok(()) } else { Err(Refusal::NotYours) }
+}
+
+/// An edit or deletion: the old text leaves the log, wherever it stood. `kept`: what stands at the
+/// message's own place from now on.
+fn change(
+    state: State,
+    target: &Standing,
+    seq: Seq,
+    kept: Option<String>,
+    event: impl Into<Event>,
+) -> Written {
     let mut redact = vec![(
         target.seq,
-        Event::from(MessageCreated { text: None, changed_by: Some(seq), ..target.message.clone() }),
+        Event::from(MessageCreated { text: kept, changed_by: Some(seq), ..target.message.clone() }),
     )];
     if let Some((edit_seq, edit)) = &target.edit {
         redact.push((*edit_seq, MessageEdited { text: None, ..edit.clone() }.into()));
@@ -475,7 +532,8 @@ fn change(state: State, target: &Standing, seq: Seq, event: impl Into<Event>) ->
 }
 
 fn written(event: impl Into<Event>, state: State, redact: Vec<(Seq, Event)>) -> Written {
-    let inboxes: Vec<UserId> = state.present().collect();
+    // What a refused stranger does not see moves nothing in their list.
+    let inboxes: Vec<UserId> = state.present().filter(|&user| !state.is_refused(user)).collect();
     let audience = inboxes.iter().copied().filter(|&user| state.hears(user)).collect();
     Written { event: event.into(), audience, inboxes, state, redact }
 }

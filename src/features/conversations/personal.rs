@@ -3,7 +3,7 @@
 //! written stays with the others, and its author has no name.
 
 use super::model::Action;
-use super::rows::{self, INBOX_ROWS_MAX};
+use super::rows;
 use super::{Conversations, already_is_fine};
 use crate::error::Result;
 use crate::features::accounts::{Personal, Section};
@@ -27,11 +27,10 @@ impl Personal for Conversations {
             for id in self.all_of(user_id).await? {
                 let Some(state) = self.head(id).await?.1 else { continue };
                 let Some(member) = state.member(user_id) else { continue };
-                let people: Vec<UserId> = state.present().collect();
                 all.push(json!({
                     "id": id,
                     "kind": state.kind,
-                    "people": self.accounts.people_of(&people).await?,
+                    "people": self.accounts.people_of(&state.company(user_id)).await?,
                     "left": member.until.is_some(),
                     "messages": self.written_by(user_id, id).await?,
                 }));
@@ -62,7 +61,9 @@ impl Personal for Conversations {
                 if settings.is_empty() {
                     return Ok(());
                 }
-                rows::forget_settings(&self.store, &settings).await?;
+                for settings in settings.into_values() {
+                    rows::forget_settings(&self.store, &settings).await?;
+                }
             }
         }
         .boxed()
@@ -84,15 +85,11 @@ impl Conversations {
 
     async fn all_of(&self, user_id: UserId) -> Result<Vec<ConversationId>> {
         let mut all = Vec::new();
-        loop {
-            let after = all.last().copied();
-            let page = rows::inbox_after(&self.store, user_id, after).await?;
-            let more = page.len() == INBOX_ROWS_MAX as usize;
+        rows::each_inbox(&self.store, user_id, usize::MAX, |page| {
             all.extend(page.into_iter().map(|row| row.conversation_id));
-            if !more {
-                return Ok(all);
-            }
-        }
+        })
+        .await?;
+        Ok(all)
     }
 
     async fn written_by(&self, user_id: UserId, id: ConversationId) -> Result<Vec<Value>> {

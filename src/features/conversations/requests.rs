@@ -24,10 +24,13 @@ pub(super) const TALK_AGE_MAX_MS: Millis = 60 * 60_000;
 /// What a message has to ask for, as far as it never changes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Talk {
-    /// Nobody: the conversation belongs to another feature.
+    /// Nobody: support, or more than two people.
     Of,
     /// The other of these two; no stranger waits, now or later.
     Direct(UserId, UserId),
+    /// Whether one of these two blocked the other. They have something to do with one another, so
+    /// whom they take messages of is not asked.
+    About(UserId, UserId),
 }
 
 /// What somebody finds who wants to write.
@@ -71,9 +74,10 @@ impl Conversations {
         let asked = self.head(id).await?.1.and_then(|state| state.asked);
         if let Some(asked) = asked {
             let other = if asked.by == me { them } else { me };
-            self.people.begin_waiting(asked.by, other).await?;
+            self.begin_waiting(id, asked.by, other).await?;
             self.tell_joined(asked.by, id, Kind::Direct, None).await?;
         } else {
+            self.settle_late(id, me, them).await?;
             for user in [them, me] {
                 self.tell_joined(user, id, Kind::Direct, None).await?;
             }
@@ -106,9 +110,13 @@ impl Conversations {
         Ok(Done {})
     }
 
-    /// Pauses or resumes the conversation of two people, as what is between them is now.
+    /// Pauses or resumes the direct conversation of two people, as what is between them is now.
     pub(crate) async fn carry_shut(&self, two: Two) -> Result<()> {
-        let id = Self::direct_id(two.low, two.high);
+        self.keep_apart(Self::direct_id(two.low, two.high), two).await
+    }
+
+    /// The same for any conversation of the two, for the feature that opened it.
+    pub(crate) async fn keep_apart(&self, id: ConversationId, two: Two) -> Result<()> {
         for _ in 0..COMMIT_TRIES_MAX {
             let shut = self.people.is_shut_now(two).await?;
             let Some(state) = self.head(id).await?.1 else { return Ok(()) };
@@ -123,23 +131,31 @@ impl Conversations {
 
     /// What somebody finds who wants to write here. Nothing is read where it was asked lately.
     pub(super) async fn door(&self, user: UserId, id: ConversationId) -> Result<Door> {
-        let (one, other, asked) = match self.talk(id).await? {
-            Some((Talk::Direct(one, other), asked)) => (one, other, asked),
-            // What is not there is refused at its end.
-            Some((Talk::Of, _)) | None => return Ok(Door::default()),
+        // What is not there is refused at its end.
+        let Some((talk, asked)) = self.talk(id).await? else { return Ok(Door::default()) };
+        let (one, other) = match talk {
+            Talk::Direct(one, other) | Talk::About(one, other) => (one, other),
+            Talk::Of => return Ok(Door::default()),
         };
         let them = match user {
             user if user == one => other,
             user if user == other => one,
             _ => return Ok(Door::default()),
         };
+        if matches!(talk, Talk::About(..)) {
+            let shut = !self.people.shut_out(user, &[them]).await?.is_empty();
+            let barred = shut.then(|| Kept::Blocked.into());
+            return Ok(Door { barred, ..Door::default() });
+        }
         let refusal = self.people.refusal(user, Act::Message, them).await?;
         let mut known = false;
         if let Some(asked) = asked {
             known = asked.by == user && self.people.is_connected(user, them).await?;
             if asked.by == user && refusal.is_none() {
-                self.people.begin_waiting(user, them).await?;
+                self.begin_waiting(id, user, them).await?;
             }
+        } else {
+            self.settle_late(id, user, them).await?;
         }
         Ok(Door { barred: refusal.map(Error::from), asked, known })
     }
@@ -172,11 +188,35 @@ impl Conversations {
         }
     }
 
-    /// The stranger is none any more.
+    /// From here on a stranger sees nothing of the other, unless that is answered meanwhile: who
+    /// answers takes away what was there before.
+    async fn begin_waiting(
+        &self,
+        id: ConversationId,
+        stranger: UserId,
+        other: UserId,
+    ) -> Result<()> {
+        self.people.begin_waiting(stranger, other).await?;
+        if self.head(id).await?.1.is_none_or(|state| state.asked.is_none()) {
+            self.people.end_waiting(stranger, other).await?;
+        }
+        Ok(())
+    }
+
+    /// The stranger is none any more. Whether that is done is told by the bar, so it goes last.
     async fn settle(&self, id: ConversationId, stranger: UserId, other: UserId) -> Result<()> {
-        self.people.end_waiting(stranger, other).await?;
         for user in [stranger, other] {
             self.tell_joined(user, id, Kind::Direct, None).await?;
+        }
+        self.people.end_waiting(stranger, other).await
+    }
+
+    /// The same where a crash cut it off: nobody waits here, and one of the two still seems to.
+    async fn settle_late(&self, id: ConversationId, one: UserId, other: UserId) -> Result<()> {
+        for (stranger, other) in [(one, other), (other, one)] {
+            if self.people.is_waiting(stranger, other).await? {
+                self.settle(id, stranger, other).await?;
+            }
         }
         Ok(())
     }
@@ -189,18 +229,23 @@ impl Conversations {
             Err(begun) => begun,
         };
         let Some(state) = self.head(id).await?.1 else { return Ok(None) };
-        let talk = talk_of(&state);
-        if state.asked.is_none() {
+        let talk = match state.two() {
+            Some((one, other)) if state.kind == Kind::Direct => Talk::Direct(one, other),
+            Some((one, other)) => Talk::About(one, other),
+            None => Talk::Of,
+        };
+        if state.asked.is_none() && lasts(&state) {
             self.talks.put(id, talk, now, begun);
         }
         Ok(Some((talk, state.asked)))
     }
 }
 
-fn talk_of(state: &State) -> Talk {
-    let mut members = state.members.iter().map(|member| member.user_id);
-    match (state.kind, members.next(), members.next()) {
-        (Kind::Direct, Some(one), Some(other)) => Talk::Direct(one, other),
-        _ => Talk::Of,
+/// Whether who is in it is known for good.
+fn lasts(state: &State) -> bool {
+    match state.kind {
+        Kind::Support => true,
+        Kind::Direct | Kind::Exchange => state.two().is_some(),
+        Kind::Booking | Kind::Training => false,
     }
 }

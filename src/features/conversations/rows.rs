@@ -3,9 +3,14 @@
 use crate::error::Result;
 use crate::store::{Maximum, PlainRecord, Range, Store, Value, record};
 use protocol::{ConversationId, Millis, Seq, UserId};
+use std::collections::HashMap;
 
-/// Conversations of one person that a list looks at.
-pub(super) const INBOX_ROWS_MAX: u32 = crate::store::LIST_ROWS_MAX;
+/// Rows of one person that are read at a time.
+const PAGE_ROWS: u32 = crate::store::LIST_ROWS_MAX;
+/// Conversations, and choices about them, of one person that are read at all: far more than anybody
+/// has. Of more, those with the highest ids are in no list and are not repaired; they are pushed, and
+/// can be read.
+pub(super) const INBOX_ROWS_MAX: usize = 200_000;
 
 record! {
     /// See the schema.
@@ -86,32 +91,63 @@ pub(super) async fn inbox_row(
     }))
 }
 
-fn of_user<R: PlainRecord>(store: &Store, user: UserId) -> impl Future<Output = Result<Vec<R>>> {
-    store.list::<R>(Range {
-        partition: vec![Value::Uuid(user.0)],
-        after: None,
-        descending: false,
-        limit: INBOX_ROWS_MAX,
-    })
+/// A row that stands in its person's partition.
+trait OfPerson: PlainRecord {
+    /// Where, behind the person.
+    fn place(&self) -> Vec<Value>;
 }
 
-pub(super) async fn inbox(store: &Store, user: UserId) -> Result<Vec<InboxRow>> {
-    of_user(store, user).await
+impl OfPerson for InboxRow {
+    fn place(&self) -> Vec<Value> {
+        vec![Value::Uuid(self.conversation_id.0)]
+    }
 }
 
-/// One's conversations behind a place, in the order of their ids.
-pub(super) async fn inbox_after(
+impl OfPerson for SettingRow {
+    fn place(&self) -> Vec<Value> {
+        vec![Value::Uuid(self.conversation_id.0), Value::Text(self.setting.clone())]
+    }
+}
+
+/// Hands over the rows of a person, a page at a time, so that no more of them are held than wanted:
+/// pages until there are `rows_max` rows.
+async fn each_of<R: OfPerson>(
     store: &Store,
     user: UserId,
-    after: Option<ConversationId>,
-) -> Result<Vec<InboxRow>> {
-    let range = Range {
-        partition: vec![Value::Uuid(user.0)],
-        after: after.map(|id| vec![Value::Uuid(id.0)]),
-        descending: false,
-        limit: INBOX_ROWS_MAX,
-    };
-    store.list(range).await
+    rows_max: usize,
+    mut each: impl FnMut(Vec<R>) + Send,
+) -> Result<()> {
+    let (mut after, mut read) = (None, 0);
+    loop {
+        let range = Range {
+            partition: vec![Value::Uuid(user.0)],
+            after,
+            descending: false,
+            limit: PAGE_ROWS,
+        };
+        let page = store.list::<R>(range).await?;
+        let rows = page.len();
+        after = page.last().map(OfPerson::place);
+        read += rows;
+        each(page);
+        if rows < PAGE_ROWS as usize {
+            return Ok(());
+        }
+        if read >= rows_max {
+            metrics::counter!("sanctuary_inboxes_cut_total").increment(1);
+            return Ok(());
+        }
+    }
+}
+
+/// A person's conversations, a page at a time, in the order of their ids.
+pub(super) async fn each_inbox(
+    store: &Store,
+    user: UserId,
+    rows_max: usize,
+    each: impl FnMut(Vec<InboxRow>) + Send,
+) -> Result<()> {
+    each_of(store, user, rows_max, each).await
 }
 
 /// What a person chose for their conversations is forgotten.
@@ -124,8 +160,19 @@ pub(super) async fn forget_settings(store: &Store, rows: &[SettingRow]) -> Resul
     store.remove::<SettingRow>(rows.iter().map(key).collect()).await
 }
 
-pub(super) async fn settings(store: &Store, user: UserId) -> Result<Vec<SettingRow>> {
-    of_user(store, user).await
+/// All that a person chose, by conversation.
+pub(super) async fn settings(
+    store: &Store,
+    user: UserId,
+) -> Result<HashMap<ConversationId, Vec<SettingRow>>> {
+    let mut chosen: HashMap<_, Vec<SettingRow>> = HashMap::new();
+    each_of(store, user, INBOX_ROWS_MAX, |page: Vec<SettingRow>| {
+        for row in page {
+            chosen.entry(row.conversation_id).or_default().push(row);
+        }
+    })
+    .await?;
+    Ok(chosen)
 }
 
 pub(super) async fn settings_of(

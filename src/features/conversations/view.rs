@@ -1,6 +1,6 @@
 //! A conversation as one of its members sees it.
 
-use super::rows::{self, ARCHIVED, InboxRow, MUTED, SettingRow};
+use super::rows::{self, ARCHIVED, INBOX_ROWS_MAX, InboxRow, MUTED, SettingRow};
 use super::{Conversations, ahead, number, state_at};
 use crate::error::Result;
 use crate::limits;
@@ -9,6 +9,11 @@ use protocol::conversations::{Conversation, Conversations as Page, List, Request
 use protocol::{ConversationId, Error, Topic, UserId};
 
 use super::model::State;
+
+/// Conversations that one page of a list looks at.
+const LOOKS_MAX: usize = 1_000;
+/// Of which so many are read together, at least.
+const LOOKS_AT_ONCE: usize = 32;
 
 impl Conversations {
     pub(super) async fn view(
@@ -31,21 +36,30 @@ impl Conversations {
         inbox: &InboxRow,
         settings: &[SettingRow],
     ) -> Result<Conversation> {
-        let topic = Topic::Conversation(inbox.conversation_id);
+        let id = inbox.conversation_id;
+        let topic = Topic::Conversation(id);
+        // Who left, or was refused, sees all of it as it was then.
         let until = state.member(user).and_then(|member| state.until(member));
         let span = until.map_or(Span::Newest, |until| Span::Before(until + 1));
         let page = self.log.read(topic, span, 1, 0).await?;
+        let last = page.entries.last();
+        let last_at = last.map_or(0, |entry| entry.at);
+        let last = last.map(|entry| log::decode(topic, entry)).transpose()?;
         let head_seq = head.seq.min(until.unwrap_or(head.seq));
-        let last = page.entries.last().map(|entry| log::decode(topic, entry)).transpose()?;
-        let present: Vec<UserId> = state.present().collect();
-        let unread = state.others(user).saturating_sub(inbox.read_others.unwrap_or(0));
+        let unread = match until {
+            None => state.others(user).saturating_sub(inbox.read_others.unwrap_or(0)),
+            Some(until) => {
+                let read = inbox.read_seq.unwrap_or(0);
+                self.others_between(user, id, read, until).await?
+            }
+        };
         let setting = |name| settings.iter().find(|row| row.setting == name).map(|row| row.value);
         Ok(Conversation {
-            id: inbox.conversation_id,
+            id,
             kind: state.kind,
             subject_id: state.subject_id,
-            members: self.accounts.people_of(&present).await?,
-            closed: state.closed,
+            members: self.accounts.people_of(&state.company(user)).await?,
+            closed: state.closed_for(user),
             paused: state.paused,
             request: state.asked.map(|asked| Request {
                 by: asked.by,
@@ -56,7 +70,7 @@ impl Conversations {
             // as read.
             read_seq: if unread == 0 { head_seq } else { inbox.read_seq.unwrap_or(0) },
             unread,
-            active_at: head.at,
+            active_at: until.map_or(head.at, |_| last_at),
             last,
             muted_until: setting(MUTED).and_then(|until| ahead(until, self.clock.now())),
             archived: is_archived(state, settings),
@@ -76,48 +90,67 @@ impl Conversations {
     }
 
     /// A page of a person's conversations, newest activity first. Heads come from the log, so
-    /// an inbox hint that is too high shows nothing false.
+    /// an inbox hint that is too high shows nothing false. It looks at so many at most, so a page
+    /// may hold less than was asked for, and still say where the next one begins.
     pub(super) async fn page(&self, user: UserId, list: &List) -> Result<Page> {
         let limit = limits::page(list.limit)? as usize;
         let after = list.after.as_deref().map(Place::parse).transpose()?;
-        let mut inbox = rows::inbox(&self.store, user).await?;
-        inbox.sort_by_key(|row| std::cmp::Reverse(Place::of(row)));
-        inbox.retain(|row| after.is_none_or(|after| Place::of(row) < after));
+        let newest = self.newest(user, after).await?;
         let settings = rows::settings(&self.store, user).await?;
-        let requests = list.requests.unwrap_or(false);
 
         let mut items = Vec::new();
-        let mut rest = inbox.into_iter();
-        let mut last = None;
-        while items.len() < limit {
-            let chunk: Vec<InboxRow> = rest.by_ref().take(limit - items.len()).collect();
-            if chunk.is_empty() {
-                return Ok(Page { items, next: None });
-            }
+        let mut rest = newest.into_iter();
+        let (mut last, mut looked) = (None, 0);
+        while items.len() < limit && looked < LOOKS_MAX && !rest.as_slice().is_empty() {
+            let take = (limit - items.len()).max(LOOKS_AT_ONCE).min(LOOKS_MAX - looked);
+            let chunk = rest.as_slice().get(..take).unwrap_or(rest.as_slice());
             let topics = chunk.iter().map(|row| Topic::Conversation(row.conversation_id)).collect();
             let heads = self.log.heads(topics).await?;
-            for (row, head) in chunk.iter().zip(&heads) {
-                last = Some(Place::of(row));
+            for (head, row) in heads.iter().zip(rest.by_ref()) {
+                last = Some(Place::of(&row));
+                looked += 1;
                 let Some(state) = state_at(Head { seq: head.seq, state: &head.state })? else {
                     continue;
                 };
-                let own: Vec<SettingRow> = settings
-                    .iter()
-                    .filter(|setting| setting.conversation_id == row.conversation_id)
-                    .cloned()
-                    .collect();
-                let wanted = state.is_member(user)
-                    && requests == waits_for(&state, user)
-                    && !self.is_hidden(&state, user).await?
-                    && list.kind.is_none_or(|kind| kind == state.kind)
-                    && list.archived.unwrap_or(false) == is_archived(&state, &own);
-                if wanted {
-                    items.push(self.seen_by(user, head, &state, row, &own).await?);
+                let own = settings.get(&row.conversation_id).map_or(&[][..], Vec::as_slice);
+                if self.is_wanted(user, &state, list, own).await? {
+                    items.push(self.seen_by(user, head, &state, &row, own).await?);
+                }
+                if items.len() == limit {
+                    break;
                 }
             }
         }
         let more = rest.next().is_some();
         Ok(Page { items, next: last.filter(|_| more).map(|place| place.to_string()) })
+    }
+
+    async fn is_wanted(
+        &self,
+        user: UserId,
+        state: &State,
+        list: &List,
+        settings: &[SettingRow],
+    ) -> Result<bool> {
+        Ok(state.is_member(user)
+            && list.requests.unwrap_or(false) == waits_for(state, user)
+            && list.kind.is_none_or(|kind| kind == state.kind)
+            && list.archived.unwrap_or(false) == is_archived(state, settings)
+            && !self.is_hidden(state, user).await?)
+    }
+
+    /// The newest of a person's conversations behind a place, newest first: one more than a page
+    /// looks at.
+    async fn newest(&self, user: UserId, after: Option<Place>) -> Result<Vec<InboxRow>> {
+        let mut newest: Vec<InboxRow> = Vec::new();
+        rows::each_inbox(&self.store, user, INBOX_ROWS_MAX, |page| {
+            let behind = |row: &InboxRow| after.is_none_or(|after| Place::of(row) < after);
+            newest.extend(page.into_iter().filter(behind));
+            newest.sort_unstable_by_key(|row| std::cmp::Reverse(Place::of(row)));
+            newest.truncate(LOOKS_MAX + 1);
+        })
+        .await?;
+        Ok(newest)
     }
 }
 

@@ -1,12 +1,14 @@
 //! What follows from a session's commits elsewhere: calendars, the ledger, the board and the
 //! conversation. Each may be carried out again, also late, and changes nothing then.
 
+use super::Exchange;
 use super::model::calendar::{Calendar, Hold, Wanted};
-use super::model::{Denial, Input, Minutes, Session, State};
-use super::{Exchange, rows};
+use super::model::{Denial, Input, Minutes, Session, State, conversation_id};
+use super::rows::{self, Place};
 use crate::error::{Result, busy};
 use crate::features::conversations::Ensure;
-use crate::store::{Change, OutKey};
+use crate::features::people::Two;
+use crate::store::{Change, LIST_ROWS_MAX, OutKey};
 use protocol::people::Person;
 use protocol::{ConversationId, ErrorCode, ExchangeId, GroupId, Millis, UserId};
 use serde::{Deserialize, Serialize};
@@ -173,7 +175,31 @@ impl Exchange {
     }
 
     pub(crate) async fn carry_talk(&self, key: &OutKey, wanted: &Ensure) -> Result<()> {
-        self.conversations.ensure(key, wanted).await
+        self.conversations.ensure(key, wanted).await?;
+        // A block that came in between found nothing to pause.
+        match Two::of(wanted.member, wanted.helper) {
+            Some((two, _)) => self.conversations.keep_apart(wanted.conversation_id, two).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Carries out the effect of a block: what the two still have to say about their sessions is
+    /// paused, or goes on.
+    pub(crate) async fn carry_shut(&self, two: Two) -> Result<()> {
+        let mut after: Option<Place> = None;
+        loop {
+            let places = rows::own(&self.store, two.low, after, LIST_ROWS_MAX).await?;
+            for session in self.all(places.iter().map(|(_, id)| *id)).await?.into_iter().flatten() {
+                let theirs = session.is_side(two.low) && session.is_side(two.high);
+                if theirs && session.accepted_at.is_some() && !session.talk_closed {
+                    self.conversations.keep_apart(conversation_id(session.id), two).await?;
+                }
+            }
+            if places.len() < LIST_ROWS_MAX as usize {
+                return Ok(());
+            }
+            after = places.last().copied();
+        }
     }
 
     pub(crate) async fn carry_hush(&self, key: &OutKey, id: ConversationId) -> Result<()> {

@@ -92,11 +92,12 @@ impl Groups {
 
     async fn change(&self, user_id: UserId, group_id: GroupId, wish: Wish) -> Result<()> {
         let now = self.clock.now();
-        let next = self
+        let standing = self
             .store
             .decide(rows::membership(group_id, user_id), |snapshot| {
                 let mut change = Change::new();
-                let next = model::decide(rows::standing(snapshot)?, wish)?;
+                let now_is = rows::standing(snapshot)?;
+                let next = model::decide(now_is, wish)?;
                 if let Some(next) = next {
                     change.write(rows::membership_row(next, now));
                     change.effect(PROJECT, &Project { group_id, user_id });
@@ -110,10 +111,11 @@ impl Groups {
                         }
                     }
                 }
-                Ok((change, next))
+                Ok((change, next.unwrap_or(now_is)))
             })
             .await?;
-        if next == Some(Standing::Left) {
+        // Of a retry as well: its first try may have been cut off between the two.
+        if standing == Standing::Left {
             self.hub.revoke(user_id, Channel::Group(group_id));
         }
         Ok(())

@@ -147,6 +147,11 @@ impl People {
         Ok(())
     }
 
+    /// Whether it was not answered yet, as far as is known here.
+    pub(crate) async fn is_waiting(&self, stranger: UserId, other: UserId) -> Result<bool> {
+        Ok(self.facts(other).await?.waiting.contains(&stranger))
+    }
+
     async fn is_shut(&self, facts: &Facts, one: UserId, other: UserId) -> Result<bool> {
         if facts.shut.contains(&one) {
             return Ok(true);

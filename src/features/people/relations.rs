@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// The effect that brings the lists in line with a pair, and has what was remembered forgotten.
 pub const PROJECT: &str = "people.project";
-/// The effect that pauses or resumes the conversation of a pair; body: [`Two`].
+/// The effect that pauses or resumes the conversations of a pair; body: [`Two`].
 pub const SHUT: &str = "people.shut";
 
 /// Body of [`PROJECT`].

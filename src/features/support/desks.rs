@@ -6,6 +6,7 @@ use super::desk::{board, in_list};
 use super::model::{Choices, Input};
 use super::rows::{self, SettingsRow};
 use crate::auth::{Caller, Role};
+use crate::bus::Channel;
 use crate::error::{Result, forbidden, not_found};
 use crate::words::support as words;
 use protocol::limits::{
@@ -128,6 +129,9 @@ impl Support {
             };
             let coach = person(caller);
             self.desk(id).apply(Input::SetCoach { coach, choices }).await?;
+            if !serves && !caller.roles.has(Role::Admin) {
+                self.hub.revoke(caller.user_id, Channel::Desk(id));
+            }
             served.extend(serves.then_some(id));
         }
         Ok(CoachSettings {

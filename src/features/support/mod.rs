@@ -35,6 +35,7 @@ use crate::config::Settings;
 use crate::error::Result;
 use crate::features::accounts::Accounts;
 use crate::features::conversations::Conversations;
+use crate::hub::Hub;
 use crate::log::Log;
 use crate::presence::{Registry, Sessions};
 use crate::rights::Visible;
@@ -68,6 +69,8 @@ pub struct Ground {
     pub timers: Arc<dyn Timers>,
     /// Signals.
     pub bus: Arc<dyn Bus>,
+    /// Who watches a board.
+    pub hub: Arc<Hub>,
     /// Who is here.
     pub registry: Arc<dyn Registry>,
     /// Whose ratings are counted.
@@ -131,6 +134,7 @@ pub struct Support {
     limits: Limits,
     fees: OnceLock<Arc<dyn Fees>>,
     parts: Parts,
+    hub: Arc<Hub>,
     desks: DashMap<DeskId, DeskHandle>,
     /// Coaches who answer are to be looked at.
     review: Arc<Notify>,
@@ -140,7 +144,7 @@ impl Support {
     /// Over the store, timers and bus, with the features before it.
     pub fn new(ground: Ground) -> Arc<Self> {
         let Ground { store, log, timers, bus, registry, accounts, vault, .. } = ground;
-        let Ground { conversations, clock, crisis, limits, .. } = ground;
+        let Ground { conversations, clock, crisis, limits, hub, .. } = ground;
         let review = Arc::new(Notify::new());
         let rules = Rules {
             max_wait_ms: limits.max_wait_ms,
@@ -171,6 +175,7 @@ impl Support {
             limits,
             fees,
             parts,
+            hub,
             desks,
             review,
         })
@@ -296,14 +301,17 @@ impl Support {
 
     /// What of a desk's board a person may see: all of it, for coaches who serve there.
     pub async fn visible(&self, caller: &Caller, id: DeskId) -> Result<Option<Visible>> {
-        if !caller.roles.has(Role::Coach) && !caller.roles.has(Role::Admin) {
-            return Ok(None);
-        }
         if !rows::desk_ids(&self.store).await?.contains(&id) {
             return Ok(None);
         }
-        let serves = caller.roles.has(Role::Admin) || self.serves(caller.user_id, id).await?;
+        let serves = self.is_still(caller, Role::Admin).await?
+            || self.is_still(caller, Role::Coach).await? && self.serves(caller.user_id, id).await?;
         Ok(serves.then_some(Visible::ALL))
+    }
+
+    /// Whether a role that somebody had when the session began is theirs now.
+    async fn is_still(&self, caller: &Caller, role: Role) -> Result<bool> {
+        Ok(caller.roles.has(role) && self.accounts.holds(caller.user_id, role).await?)
     }
 
     /// Being told late must not undo what is true by now; and what is not known is no reason.

@@ -70,7 +70,7 @@ fn each_state_takes_just_the_actions_it_should() {
     let asked = |by, refused_at, sent| {
         let mut state = open.clone();
         state.asked = Some(Asked { by: person(by), refused_at });
-        state.members[0].sent = sent;
+        (state.members[0].sent, state.messages) = (sent, 1);
         state
     };
     let nothing = Some(R::NoSuchConversation);
@@ -85,8 +85,8 @@ fn each_state_takes_just_the_actions_it_should() {
             all
         }),
         (Some(open.clone()), [so, None, None, None, None, None, None, None, so, none, None, so]),
-        (Some(closed), [so, closes, closes, closes, closes, None, None, so, so, none, None, so]),
-        (Some(paused), [so, pauses, pauses, pauses, pauses, None, None, None, so, none, so, None]),
+        (Some(closed), [so, closes, closes, None, closes, None, None, so, so, none, None, so]),
+        (Some(paused), [so, pauses, pauses, None, pauses, None, None, None, so, none, so, None]),
         (
             Some(asked(1, None, 0)),
             [so, None, None, None, None, None, None, None, none, none, None, so],
@@ -97,15 +97,15 @@ fn each_state_takes_just_the_actions_it_should() {
         ),
         (
             Some(asked(1, Some(3), 0)),
-            [so, waits, waits, waits, waits, None, None, None, none, none, None, so],
+            [so, waits, None, None, None, None, None, None, none, none, None, so],
         ),
         (
             Some(asked(2, None, 0)),
-            [so, None, first, first, first, None, None, None, None, None, None, so],
+            [so, None, first, None, first, None, None, None, None, None, None, so],
         ),
         (
             Some(asked(2, Some(3), 0)),
-            [so, None, first, first, first, None, None, None, None, so, None, so],
+            [so, None, first, None, first, None, None, None, None, so, None, so],
         ),
     ];
     for (state, expected) in table {
@@ -136,6 +136,12 @@ fn a_strangers_words_wait_where_they_are_until_they_are_answered() {
         (*refused.state.member(person(1)).unwrap(), *refused.state.member(person(2)).unwrap());
     assert_eq!(refused.state.until(&stranger), Some(2));
     assert_eq!(refused.state.until(&other), None);
+    assert!(!refused.inboxes.contains(&person(1)), "nothing moves in the stranger's list");
+    let target = Standing { read_at: 3, ..standing(1, 2, 3) };
+    let edit = Action::Edit { user: person(1), target, text: "better".to_owned() };
+    let edited = decide(Some(refused.state.clone()), 3, 0, &edit).unwrap();
+    assert_eq!(edited.audience, [person(2)]);
+    assert!(format!("{:?}", edited.redact).contains("better"), "where the stranger sees it");
     // Who became known since need not ask, and who refused may think again.
     let known = Action::Send {
         sender: person(1),
@@ -184,7 +190,13 @@ fn one_who_left_hears_of_it_and_of_nothing_after() {
     assert_eq!(left.state.member(person(2)).unwrap().until, Some(2));
     let next = decide(Some(left.state.clone()), 2, 0, &send(1)).unwrap();
     assert_eq!(next.audience, [person(1)]);
-    assert_eq!(decide(Some(left.state), 2, 0, &send(2)), Err(Refusal::NoSuchConversation));
+    assert_eq!(decide(Some(left.state.clone()), 2, 0, &send(2)), Err(Refusal::NoSuchConversation));
+    // Nor who came after, nor that it was closed.
+    let joined = decide(Some(left.state), 2, 0, &Action::Join { user: person(3) }).unwrap().state;
+    let closed = decide(Some(joined), 3, 0, &Action::Close).unwrap().state;
+    assert_eq!((closed.company(person(2)), closed.closed_for(person(2))), (vec![person(1)], false));
+    let now = vec![person(1), person(3)];
+    assert_eq!((closed.company(person(1)), closed.closed_for(person(1))), (now, true));
 }
 
 #[test]
@@ -219,6 +231,10 @@ fn a_change_is_refused_to_others_too_late_after_deletion_and_when_read_too_early
     assert_eq!(change(standing(1, 2, 3), 1, 0), Some(Refusal::Stale));
     let deleted = Standing { deleted: true, ..standing(1, 2, 5) };
     assert_eq!(change(deleted, 1, 0), Some(Refusal::Deleted));
+    let late = Action::Delete { user: person(1), target: standing(1, 2, 5) };
+    assert!(decide(Some(opened(&[1, 2])), 5, EDIT_WINDOW_MS * 9, &late).is_ok());
+    let others = Action::Delete { user: person(2), target: standing(1, 2, 5) };
+    assert_eq!(decide(Some(opened(&[1, 2])), 5, 0, &others), Err(Refusal::NotYours));
 }
 
 #[test]
