@@ -13,6 +13,7 @@ mod bus;
 mod cassandra;
 mod client;
 mod clock;
+mod coach_role;
 mod coaches;
 mod config;
 mod conversations;

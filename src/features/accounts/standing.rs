@@ -3,7 +3,7 @@
 use super::logins::end_all;
 use super::model::{Cause, Refusal, Status};
 use super::rows::{self, AccountRow};
-use super::{ACCOUNT_CHANGED, Accounts};
+use super::{ACCOUNT_CHANGED, Accounts, COACH_ROLE};
 use crate::auth::{AccountFacts, Facts, Role, Roles, Standing};
 use crate::error::Result;
 use crate::store::Change;
@@ -38,23 +38,32 @@ impl AccountFacts for Accounts {
 }
 
 impl Accounts {
-    /// Gives a role, or takes it away. It holds for sessions and requests that begin, or renew
-    /// their token, from now on.
+    /// Gives a role, or takes it away. What is given holds for sessions and requests that begin,
+    /// or renew their token, from now on; who loses one begins a new session.
     pub async fn set_role(&self, user_id: UserId, role: Role, on: bool) -> Result<Roles> {
         if role == Role::Member && !on {
             return Err(Error::invalid("role", words::MEMBER_ALWAYS));
         }
-        self.store
+        let roles = self
+            .store
             .decide(rows::account(user_id), |snapshot| {
                 let account = snapshot.one::<AccountRow>()?.ok_or(Refusal::NoSuchPerson)?;
                 let roles = account.roles().with(role, on);
                 let mut change = Change::new();
                 if roles != account.roles() {
                     change.write(AccountRow { roles: roles.to_column(), ..account });
+                    if role == Role::Coach {
+                        change.effect(COACH_ROLE, &user_id);
+                    }
                 }
                 Ok((change, roles))
             })
-            .await
+            .await?;
+        if !on {
+            // Roles are those of the start of a session.
+            (self.close)(user_id, None, CloseCode::Resync);
+        }
+        Ok(roles)
     }
 
     /// The e-mail address is the person's own; said by those who run the place.

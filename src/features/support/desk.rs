@@ -9,11 +9,13 @@ mod view;
 pub(crate) use timers::{DESK_TIMER, GRACE_TIMER};
 pub(super) use view::{Found, board, ended, found, in_list};
 
-use super::model::{Desk, Input, Rules};
+use super::model::{Desk, Input, Refusal, Rules};
 use super::rows;
+use crate::auth::Role;
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::error::{Result, busy, internal, not_found, unavailable};
+use crate::features::accounts::Accounts;
 use crate::presence::{Registry, Sessions};
 use crate::store::{COMMIT_TRIES_MAX, CommitError, Following, Snapshot, Store, Version, on_a_lane};
 use crate::timers::Timers;
@@ -68,10 +70,20 @@ pub(super) struct Parts {
     pub(super) timers: Arc<dyn Timers>,
     pub(super) bus: Arc<dyn Bus>,
     pub(super) registry: Arc<dyn Registry>,
+    pub(super) accounts: Arc<Accounts>,
     pub(super) clock: Clock,
     pub(super) rules: Rules,
     /// Somebody whose presence is not known could be offered something.
     pub(super) unknown: Arc<Notify>,
+}
+
+/// What the rest of the place says of an input, asked once the desk was read: what changes after
+/// that comes to the desk as well, and is a conflict.
+enum Word {
+    Holds,
+    /// It is of no meaning any more.
+    Moot,
+    Refused(Refusal),
 }
 
 struct Cached {
@@ -289,14 +301,18 @@ impl Actor {
         let now = self.parts.clock.now();
         let may_be_old = self.cached.is_some();
         self.current(Millis::MIN).await?;
-        let wanted = self.wanted(inputs).await?;
+        let words = self.words(inputs).await?;
         let Some(mut cached) = self.cached.take() else { return Err(unavailable().into()) };
         let desk = &mut cached.desk;
         let marks = Marks::of(desk);
         let mut happened = Vec::new();
         let mut answers = Vec::with_capacity(inputs.len());
-        for (input, wanted) in inputs.iter().zip(wanted) {
-            let outcome = if wanted { desk.apply(input, now) } else { Ok(Vec::new()) };
+        for (input, word) in inputs.iter().zip(words) {
+            let outcome = match word {
+                Word::Holds => desk.apply(input, now),
+                Word::Moot => Ok(Vec::new()),
+                Word::Refused(refusal) => Err(refusal),
+            };
             answers.push(match outcome {
                 Ok(happenings) => {
                     happened.extend(happenings);
@@ -377,19 +393,29 @@ impl Actor {
         }
     }
 
-    /// Which inputs still hold: a request that is to be queued may have ended meanwhile, carried
-    /// by another node. Asked only once the desk was read: what comes to the desk after that is a
-    /// conflict, so nothing that slept in between brings a request back.
-    async fn wanted(&self, inputs: &[Input]) -> Result<Vec<bool>> {
-        let wanted = inputs.iter().map(|input| async move {
-            let Input::Enqueue(new) = input else { return Ok(true) };
-            let partition = rows::member_partition(new.member.id);
-            let open = rows::open(&self.parts.store.load(partition).await?)?;
-            Ok(open.is_some_and(|open| {
-                open.request_id == new.id && open.reopened_at == new.reopened_at
-            }))
-        });
-        try_join_all(wanted).await
+    async fn words(&self, inputs: &[Input]) -> Result<Vec<Word>> {
+        try_join_all(inputs.iter().map(|input| self.word(input))).await
+    }
+
+    async fn word(&self, input: &Input) -> Result<Word> {
+        match input {
+            // It may have ended meanwhile, carried by another node; nothing that slept in between
+            // brings a request back.
+            Input::Enqueue(new) => {
+                let partition = rows::member_partition(new.member.id);
+                let open = rows::open(&self.parts.store.load(partition).await?)?;
+                let is_open = open.is_some_and(|open| {
+                    open.request_id == new.id && open.reopened_at == new.reopened_at
+                });
+                Ok(if is_open { Word::Holds } else { Word::Moot })
+            }
+            // By a session of before the role was taken, it would undo that.
+            Input::SetCoach { coach, .. } => {
+                let is_coach = self.parts.accounts.holds(coach.id, Role::Coach).await?;
+                Ok(if is_coach { Word::Holds } else { Word::Refused(Refusal::NoCoach) })
+            }
+            _ => Ok(Word::Holds),
+        }
     }
 }
 

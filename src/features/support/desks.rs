@@ -3,7 +3,7 @@
 use super::Support;
 use super::commands::{as_coach, person, text};
 use super::desk::{board, in_list};
-use super::model::{Choices, Input};
+use super::model::{Choices, Input, Refusal};
 use super::rows::{self, SettingsRow};
 use crate::auth::{Caller, Role};
 use crate::error::{Result, forbidden, not_found};
@@ -102,6 +102,9 @@ impl Support {
             .expertise
             .map(|words| lines("expertise", words, COACH_EXPERTISE_MAX, EXPERTISE_CHARS_MAX))
             .transpose()?;
+        if !self.accounts.holds(caller.user_id, Role::Coach).await? {
+            return Err(Refusal::NoCoach.into());
+        }
         let chose_before = rows::settings(&self.store, caller.user_id).await?.is_some();
         let old = self.choices(caller.user_id).await?;
         let row = SettingsRow {
@@ -118,7 +121,7 @@ impl Support {
         for id in known {
             let serves = match &set.desks {
                 Some(wanted) => wanted.contains(&id),
-                None => self.serves(caller.user_id, id).await?,
+                None => !row.chosen || self.serves(caller.user_id, id).await?,
             };
             let choices = Choices {
                 available: row.available,

@@ -20,6 +20,7 @@ mod notes;
 mod personal;
 mod ratings;
 mod refusal;
+mod roles;
 mod rows;
 
 pub use crisis::{CrisisWords, ListError};
@@ -154,6 +155,7 @@ impl Support {
             timers,
             bus,
             registry: Arc::clone(&registry),
+            accounts: Arc::clone(&accounts),
             clock: clock.clone(),
             rules,
             unknown: Arc::clone(&review),

@@ -54,6 +54,14 @@ pub(crate) enum Input {
         coach: Person,
         choices: Choices,
     },
+    /// No coach any more.
+    Dismiss {
+        coach: Person,
+    },
+    /// A coach again who was dismissed.
+    Reinstate {
+        coach: UserId,
+    },
     /// The coach's last session is gone.
     CoachGone {
         coach: UserId,
@@ -99,6 +107,8 @@ impl Input {
             | Self::Close { request, .. }
             | Self::Raise { request } => Some(*request),
             Self::SetCoach { .. }
+            | Self::Dismiss { .. }
+            | Self::Reinstate { .. }
             | Self::CoachGone { .. }
             | Self::CoachBack { .. }
             | Self::GraceOver { .. }

@@ -9,6 +9,7 @@ pub(crate) enum Refusal {
     AlreadyClaimed(Person),
     NoCapacity,
     NotServing,
+    NoCoach,
     OwnRequest,
     Over,
     Answered,

@@ -2,6 +2,7 @@
 
 mod days;
 mod offers;
+mod roles;
 mod silence;
 mod waits;
 
