@@ -54,6 +54,7 @@ mod resume;
 mod schema;
 mod sequencer;
 mod server;
+mod silence;
 mod smtp_server;
 mod sqlite;
 mod stage;

@@ -184,7 +184,7 @@ impl Support {
             Step::Void => fees.void(request_id).await,
             Step::Settle => {
                 let talk = crate::features::conversations::Conversations::support_id(request_id);
-                if self.conversations.last_word(talk, member).await?.1 {
+                if self.conversations.last_words(talk, member).await?.other.is_some() {
                     fees.capture(request_id).await
                 } else {
                     fees.void(request_id).await

@@ -43,7 +43,7 @@ use crate::store::{Change, Store};
 use crate::timers::{Timer, Timers};
 use dashmap::DashMap;
 use desk::{DeskHandle, Parts};
-use model::{Choices, Desk, Input, LastWord, Rules, Side, State, Words};
+use model::{Choices, Desk, Input, Rules, State, Words};
 use protocol::limits::COACH_GRACE_MS;
 use protocol::{DeskId, Millis, RequestId, UserId};
 use std::sync::{Arc, OnceLock};
@@ -286,12 +286,8 @@ impl Support {
         let mut words = Vec::with_capacity(quiet.len());
         for (request, member) in quiet {
             let talk = Conversations::support_id(request);
-            let (last, coach_spoke) = self.conversations.last_word(talk, member).await?;
-            let last = last.map(|(by, at)| LastWord {
-                by: if by == member { Side::Member } else { Side::Coach },
-                at,
-            });
-            words.push((request, Words { last, coach_spoke }));
+            let last = self.conversations.last_words(talk, member).await?;
+            words.push((request, Words { coach: last.other, unanswered_at: last.unanswered_at }));
         }
         self.desk(desk).apply(Input::Due { words }).await.map(|_| ())
     }

@@ -19,7 +19,7 @@ mod waiting;
 pub(crate) use desk::Desk;
 pub(crate) use input::{Happening, Input};
 pub(crate) use pace::{Pace, Ring};
-pub(crate) use quiet::{LastWord, Rules, Side, Words};
+pub(crate) use quiet::{Rules, Words};
 pub(crate) use refusal::Refusal;
 pub(crate) use request::{Fee, FeeState, NewRequest, Request, Stated};
 

@@ -74,7 +74,8 @@ pub(crate) enum Input {
     GraceOver {
         coach: UserId,
     },
-    /// Deadlines passed. `words`: who wrote last in the conversations that were due for a look.
+    /// Deadlines passed. `words`: what was said last in the conversations that were due for a
+    /// look.
     Due {
         words: Vec<(RequestId, Words)>,
     },
