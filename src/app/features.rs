@@ -108,6 +108,7 @@ impl Ground<'_> {
             bus: Arc::clone(bus),
             registry: Arc::clone(registry),
             accounts: Arc::clone(&accounts),
+            people: Arc::clone(&people),
             vault: Arc::clone(&vault),
             conversations: Arc::clone(&conversations),
             clock: clock.clone(),

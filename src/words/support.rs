@@ -11,6 +11,11 @@ pub fn already_claimed(coach: &str) -> String {
 pub const NO_CAPACITY: &str = "You are talking to as many people as you wanted to at once.";
 /// Another desk's coach.
 pub const NOT_SERVING: &str = "You don't answer at this desk.";
+/// One of the two blocked the other. It isn't said who.
+pub const APART: &str = "This is for one of your colleagues: the two of you are not in touch here.";
+/// The same, of a colleague who was to take over.
+pub const COLLEAGUE_APART: &str =
+    "Your colleague can't answer this one. Somebody else, or whoever is free, can.";
 /// One's own.
 pub const OWN_REQUEST: &str = "Somebody else has to answer your own request.";
 /// Ended.

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod across;
+mod apart;
 mod bus;
 mod cassandra;
 mod client;

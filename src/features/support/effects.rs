@@ -90,7 +90,7 @@ impl Support {
             let users = std::iter::once(member).chain(former);
             rows::remove_history(&self.store, users, reopened_at - REOPENED_AFTER_MS, id).await?;
         }
-        match self.desk(desk_id).apply(Input::Enqueue(request)).await {
+        match self.desk(desk_id).apply(Input::Enqueue(Box::new(request))).await {
             // The desk closed, or filled up, after it was asked: the member is told by the
             // command, and is free.
             Err(error) if matches!(error.code, ErrorCode::Conflict | ErrorCode::Full) => {

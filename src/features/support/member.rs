@@ -65,6 +65,7 @@ impl Support {
             reopened_at: None,
             former_coach: None,
             former_summary: None,
+            spared: Vec::new(),
         };
         self.open_once(desk_id, &request).await?;
         let asked = self.enqueue(desk_id, request).await?;
@@ -94,7 +95,7 @@ impl Support {
     /// place.
     async fn enqueue(&self, desk_id: DeskId, request: NewRequest) -> Result<Asked> {
         let (member, id, life) = (request.member.id, request.id, request.reopened_at);
-        match self.desk(desk_id).apply(Input::Enqueue(request)).await {
+        match self.desk(desk_id).apply(Input::Enqueue(Box::new(request))).await {
             Ok(Some(Found { request, position, wait })) => Ok(Asked { request, position, wait }),
             Ok(None) => Err(conflict(words::OVER)),
             Err(error) => {
@@ -250,6 +251,7 @@ impl Support {
             reopened_at: Some(ended_at + REOPENED_AFTER_MS),
             former_coach: ended.coach,
             former_summary: ended.summary,
+            spared: Vec::new(),
         };
         self.open(desk_id, &request).await?;
         self.enqueue(desk_id, request).await

@@ -36,6 +36,7 @@ use crate::config::Settings;
 use crate::error::Result;
 use crate::features::accounts::Accounts;
 use crate::features::conversations::Conversations;
+use crate::features::people::People;
 use crate::log::Log;
 use crate::presence::{Registry, Sessions};
 use crate::rights::Visible;
@@ -71,8 +72,10 @@ pub struct Ground {
     pub bus: Arc<dyn Bus>,
     /// Who is here.
     pub registry: Arc<dyn Registry>,
-    /// Whose ratings are counted.
+    /// Who is a coach, and whose ratings are counted.
     pub accounts: Arc<Accounts>,
+    /// Who has nothing to do with whom.
+    pub people: Arc<People>,
     /// Seals private notes.
     pub vault: Arc<Vault>,
     /// The feature before it.
@@ -141,7 +144,7 @@ impl Support {
     /// Over the store, timers and bus, with the features before it.
     pub fn new(ground: Ground) -> Arc<Self> {
         let Ground { store, log, timers, bus, registry, accounts, vault, .. } = ground;
-        let Ground { conversations, clock, crisis, limits, .. } = ground;
+        let Ground { people, conversations, clock, crisis, limits, .. } = ground;
         let review = Arc::new(Notify::new());
         let rules = Rules {
             max_wait_ms: limits.max_wait_ms,
@@ -156,6 +159,7 @@ impl Support {
             bus,
             registry: Arc::clone(&registry),
             accounts: Arc::clone(&accounts),
+            people,
             clock: clock.clone(),
             rules,
             unknown: Arc::clone(&review),

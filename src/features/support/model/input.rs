@@ -10,7 +10,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Input {
     /// Asked once or again, or opened again: the request keeps its place.
-    Enqueue(NewRequest),
+    Enqueue(Box<NewRequest>),
     /// The fee is authorised, or can't be.
     Paid {
         request: RequestId,

@@ -10,6 +10,9 @@ pub(crate) enum Refusal {
     NoCapacity,
     NotServing,
     NoCoach,
+    /// One of the two blocked the other.
+    Apart,
+    ColleagueApart,
     OwnRequest,
     Over,
     Answered,

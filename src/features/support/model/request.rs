@@ -124,6 +124,9 @@ pub(crate) struct NewRequest {
     /// What that coach wrote at the end: the next one reads it.
     #[serde(default)]
     pub(crate) former_summary: Option<String>,
+    /// Coaches whom it is not offered to: one of the two blocked the other.
+    #[serde(default)]
+    pub(crate) spared: Vec<UserId>,
 }
 
 /// The order in the queue.
@@ -135,7 +138,8 @@ impl Request {
             Some(_) if new.reopened_at.is_none() => State::AwaitingPayment,
             _ => State::Queued,
         };
-        Self {
+        let preferred = new.preferred.filter(|coach| !new.spared.contains(coach));
+        let mut request = Self {
             id: new.id,
             member: new.member.clone(),
             subject: new.subject.clone(),
@@ -152,7 +156,7 @@ impl Request {
             offered_until: None,
             handed_to_anybody: false,
             declined: Vec::new(),
-            preferred: new.preferred,
+            preferred,
             crisis: new.crisis,
             queued_at: now,
             look_at: None,
@@ -161,7 +165,11 @@ impl Request {
             fee: new.fee.clone(),
             stated: None,
             waited_ms: None,
+        };
+        for coach in &new.spared {
+            request.spare(*coach);
         }
+        request
     }
 
     pub(crate) const fn key(&self) -> Key {

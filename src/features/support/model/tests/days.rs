@@ -85,13 +85,13 @@ impl Day {
             Step::Cancel(n) => cancel(n),
             Step::Reopen(n) => {
                 self.lives += 1;
-                Input::Enqueue(NewRequest {
+                Input::Enqueue(Box::new(NewRequest {
                     reopened_at: Some(self.lives),
                     former_coach: Some(person(50)),
                     former_summary: None,
                     preferred: Some(person(50).id),
                     ..new(n)
-                })
+                }))
             }
             Step::Choose(c, available, capacity) => {
                 let choices = Choices { available, capacity, ..Choices::default() };

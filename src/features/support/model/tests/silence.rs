@@ -104,7 +104,7 @@ fn what_was_not_looked_at_stays_due() {
 fn a_fee_is_due_with_the_first_reply() {
     let fee = Fee { amount: 500, currency: "eur".to_owned(), state: FeeState::Asked };
     let mut desk = desk();
-    desk.apply(&Input::Enqueue(NewRequest { fee: Some(fee), ..new(1) }), 0).unwrap();
+    desk.apply(&Input::Enqueue(Box::new(NewRequest { fee: Some(fee), ..new(1) })), 0).unwrap();
     desk.apply(&Input::Paid { request: request_id(1), authorised: true }, 0).unwrap();
     desk.apply(&claim(1, 50), 0).unwrap();
     let at = desk.first_deadline().unwrap();

@@ -105,7 +105,7 @@ impl Sim {
         let input = match *next {
             Next::Ask(n) => {
                 self.of.insert(request_id(100_000 + n), n);
-                Input::Enqueue(NewRequest { created_at: now, ..new(100_000 + n) })
+                Input::Enqueue(Box::new(NewRequest { created_at: now, ..new(100_000 + n) }))
             }
             Next::Accept(n, c) => accept(100_000 + n, c),
             Next::Close(n) => close(100_000 + n, 101_000 + n),
