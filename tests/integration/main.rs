@@ -64,3 +64,4 @@ mod support;
 mod support_race;
 mod timers;
 mod vault;
+mod waits;

@@ -22,6 +22,7 @@ use crate::store::{COMMIT_TRIES_MAX, CommitError, Following, Snapshot, Store, Ve
 use crate::timers::Timers;
 use change::Marks;
 use futures_util::future::try_join_all;
+use protocol::support::Wait;
 use protocol::{DeskId, ErrorCode, Millis, RequestId, UserId};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -103,7 +104,8 @@ struct Actor {
     id: DeskId,
     parts: Parts,
     cached: Option<Cached>,
-    told: HashMap<RequestId, u32>,
+    /// The place and the wait that those who wait were told.
+    told: HashMap<RequestId, (u32, Option<Wait>)>,
     moved: bool,
     /// Coaches who were here when somebody last looked.
     here: BTreeSet<UserId>,
@@ -354,6 +356,8 @@ impl Actor {
             self.moved = true;
             self.tell(&cached, &happened);
         }
+        // A coach who comes or goes changes waits, also where nothing is decided for it.
+        self.moved |= inputs.iter().any(Input::is_of_presence);
         self.cached = Some(cached);
         Ok((answers, following))
     }

@@ -95,6 +95,14 @@ pub(crate) enum Input {
 }
 
 impl Input {
+    /// Whether it says that somebody came or went, or asks to look who did.
+    pub(crate) const fn is_of_presence(&self) -> bool {
+        matches!(
+            self,
+            Self::CoachGone { .. } | Self::CoachBack { .. } | Self::GraceOver { .. } | Self::Look
+        )
+    }
+
     /// The request it is about.
     pub(crate) const fn request(&self) -> Option<RequestId> {
         match self {
