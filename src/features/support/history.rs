@@ -12,6 +12,7 @@ use crate::auth::Caller;
 use crate::error::Result;
 use crate::limits;
 use crate::store::LIST_ROWS_MAX;
+use crate::words::support as words;
 use protocol::limits::{EXPERTISE_CHARS_MAX, SEARCH_CHARS_MAX};
 use protocol::support::{self, GetHistory, History};
 use protocol::{DeskId, Error, Millis, RequestId, UserId};
@@ -162,5 +163,5 @@ impl Filter {
 fn place(text: &str) -> Result<(Millis, RequestId)> {
     let place =
         text.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
-    place.ok_or_else(|| Error::invalid("after", "This is not a place in the list."))
+    place.ok_or_else(|| Error::invalid("after", words::NO_PLACE))
 }

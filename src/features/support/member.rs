@@ -176,7 +176,7 @@ impl Support {
         if counting.len() >= allowed {
             let first = counting.iter().map(|row| row.asked_at).min().unwrap_or(since);
             let free_at = first + self.limits.free_ms;
-            let error = Error::new(ErrorCode::PaymentRequired, words::FREE_USED);
+            let error = Error::new(ErrorCode::PaymentRequired, words::free_used(free_at));
             return Err(error.detail(serde_json::json!({ "free_at": free_at })));
         }
         for row in old {
