@@ -61,7 +61,7 @@ impl Support {
         let mut items: Vec<support::Request> =
             found.iter().map(|(desk_id, request)| ended(*desk_id, request)).collect();
         if !of_another {
-            self.add_ratings(&mut items).await?;
+            self.add_ratings(caller.user_id, &mut items).await?;
         }
         Ok(History { items, next })
     }
@@ -98,10 +98,13 @@ impl Support {
         Ok((found, last.filter(|_| !at_end)))
     }
 
-    /// What members thought of those that were answered.
-    async fn add_ratings(&self, items: &mut [support::Request]) -> Result<()> {
-        let mut answered: Vec<&mut support::Request> =
-            items.iter_mut().filter(|request| request.coach.is_some()).collect();
+    /// What members thought of those that were answered: for the two whom it is about.
+    async fn add_ratings(&self, reader: UserId, items: &mut [support::Request]) -> Result<()> {
+        let is_theirs = |request: &&mut support::Request| {
+            let coach = request.coach.as_ref().map(|coach| coach.id);
+            coach.is_some() && (request.member.id == reader || coach == Some(reader))
+        };
+        let mut answered: Vec<&mut support::Request> = items.iter_mut().filter(is_theirs).collect();
         let ids: Vec<RequestId> = answered.iter().map(|request| request.id).collect();
         for (request, rating) in answered.iter_mut().zip(self.ratings(&ids).await?) {
             request.rating = rating;

@@ -66,6 +66,7 @@ impl Support {
             former_coach: None,
             former_summary: None,
             spared: Vec::new(),
+            answered: Vec::new(),
         };
         self.open_once(desk_id, &request).await?;
         let asked = self.enqueue(desk_id, request).await?;
@@ -238,6 +239,7 @@ impl Support {
         }
         let ended_at = ended.ended_at.unwrap_or_default();
         let coach = ended.coach.as_ref().map(|coach| coach.id);
+        let answered = ended.coaches().collect();
         let request = NewRequest {
             id,
             member: person(caller),
@@ -252,6 +254,7 @@ impl Support {
             former_coach: ended.coach,
             former_summary: ended.summary,
             spared: Vec::new(),
+            answered,
         };
         self.open(desk_id, &request).await?;
         self.enqueue(desk_id, request).await

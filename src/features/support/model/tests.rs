@@ -53,6 +53,7 @@ fn new(n: u128) -> NewRequest {
         former_coach: None,
         former_summary: None,
         spared: Vec::new(),
+        answered: Vec::new(),
     }
 }
 
