@@ -358,6 +358,7 @@ impl Carry for Features {
                 mail::SEND => self.post.carry(key, body(bytes)?).await,
                 own if accounts::EFFECTS.contains(&own) => self.accounts.carry(own, bytes).await,
                 accounts::ACCOUNT_CHANGED => self.people.index(body(bytes)?).await,
+                accounts::COACH_ROLE => self.support.carry_role(body(bytes)?).await,
                 people::PROJECT => self.people.project(&body(bytes)?).await,
                 people::SHUT => {
                     let two = body(bytes)?;

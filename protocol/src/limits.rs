@@ -13,6 +13,8 @@ pub const OPEN_COMMANDS_MAX: usize = 32;
 pub const MALFORMED_PER_MIN_MAX: u32 = 10;
 /// From the upgrade to `session.open`.
 pub const SESSION_OPEN_TIMEOUT_MS: u64 = 10_000;
+/// And from there on to its answer, where it came in time.
+pub const SESSION_ANSWER_TIMEOUT_MS: u64 = 20_000;
 /// Between two pings of the server, ±20 % a connection.
 pub const PING_INTERVAL_MS: u64 = 25_000;
 /// From a ping to any frame of the client.

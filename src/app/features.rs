@@ -109,6 +109,7 @@ impl Ground<'_> {
             hub: Arc::clone(hub),
             registry: Arc::clone(registry),
             accounts: Arc::clone(&accounts),
+            people: Arc::clone(&people),
             vault: Arc::clone(&vault),
             conversations: Arc::clone(&conversations),
             clock: clock.clone(),

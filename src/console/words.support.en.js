@@ -107,7 +107,7 @@ export const support = {
 
 export const history = {
   title: 'Earlier conversations',
-  lead: 'What you talked about with a coach. It stays readable, for the two of you only.',
+  lead: 'What you talked about with a coach. It stays readable, for you and the coaches who answer you at this desk.',
   leadCoach: 'Conversations that you answered, or asked for. They are there to read.',
   search: 'Search in subjects and closing words',
   how: 'How it ended',
@@ -183,8 +183,8 @@ export const desk = {
     handTitle: (from, name) => `${from} asks you to go on with ${name}`,
     waited: (ms) => (ms < 45_000 ? 'Asked just now' : `Has waited for ${span(ms)}`),
     since: (ms) => `In conversation for ${span(ms)}. You can read what was said.`,
-    left: (s) => count(s, 'One second to decide', '# seconds to decide'),
-    said: (name, s) => `${name} would like a word. You have ${s} seconds to decide.`,
+    left: (s) => count(s, 'Open to you for one second; then somebody else is asked.', 'Open to you for # seconds; then somebody else is asked.'),
+    said: (name, s) => `${name} would like a word. It is open to you for ${s} seconds; then somebody else is asked.`,
     accept: 'Accept',
     decline: 'Not now',
     gone: 'That offer was over already. The person is being looked after.',

@@ -368,6 +368,11 @@ impl Link {
         });
     }
 
+    /// `session.open` came and is being answered, or was.
+    pub(crate) fn opens(&self, now: bool) {
+        self.change(|inner| inner.opening = now);
+    }
+
     /// Queues the reply of the command that opened the session. Pushes may follow now.
     pub(crate) fn opened(&self, id: u32, reply: Bytes) {
         self.change(|inner| {
@@ -510,6 +515,7 @@ impl Link {
         }
         let seen = Seen {
             open: inner.open,
+            opening: inner.opening,
             closed: inner.closed.is_some(),
             heard: self.heard.load(Ordering::Relaxed),
             lot: self.lot(),

@@ -15,6 +15,8 @@ pub struct Tempo {
     pub tick: Duration,
     /// From the upgrade to `session.open`.
     pub session_open: Duration,
+    /// And from there on to its answer, where it came.
+    pub session_answer: Duration,
     /// Between two pings, ±20 % a connection.
     pub ping_interval: Duration,
     /// From a ping to any frame of the client.
@@ -34,6 +36,7 @@ impl Default for Tempo {
         Self {
             tick: Duration::from_secs(1),
             session_open: Duration::from_millis(limits::SESSION_OPEN_TIMEOUT_MS),
+            session_answer: Duration::from_millis(limits::SESSION_ANSWER_TIMEOUT_MS),
             ping_interval: Duration::from_millis(limits::PING_INTERVAL_MS),
             pong: Duration::from_millis(limits::PONG_TIMEOUT_MS),
             expiry_warning: millis(limits::EXPIRY_WARNING_MS),
@@ -72,6 +75,8 @@ pub(super) enum Due {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
     pub(super) open: bool,
+    /// `session.open` came, and is being answered.
+    pub(super) opening: bool,
     pub(super) closed: bool,
     /// Tick at which the client was last heard.
     pub(super) heard: u32,
@@ -129,10 +134,17 @@ impl Pulse {
             if self.open_by == 0 {
                 self.open_by = now.saturating_add(tempo.ticks(tempo.session_open));
             }
-            if now >= self.open_by {
-                due.push(Due::Close(CloseCode::Violated));
+            // Who asked in time did nothing wrong: they come again.
+            let (by, code) = if seen.opening {
+                let more = tempo.ticks(tempo.session_answer);
+                (self.open_by.saturating_add(more), CloseCode::Resync)
+            } else {
+                (self.open_by, CloseCode::Violated)
+            };
+            if now >= by {
+                due.push(Due::Close(code));
             }
-            return (due, self.open_by.max(now + 1));
+            return (due, by.max(now + 1));
         }
         let mut next = self.beat(now, tempo, seen, &mut due);
         if let Some(expires_at) = seen.token_expires_at {
@@ -198,8 +210,14 @@ impl Pulse {
 mod tests {
     use super::*;
 
-    const OPEN: Seen =
-        Seen { open: true, closed: false, heard: 0, lot: 200, token_expires_at: None };
+    const OPEN: Seen = Seen {
+        open: true,
+        opening: false,
+        closed: false,
+        heard: 0,
+        lot: 200,
+        token_expires_at: None,
+    };
 
     fn visit(pulse: &mut Pulse, now: u32, seen: Seen) -> (Vec<Due>, u32) {
         pulse.visit(now, i64::from(now) * 1_000, &Tempo::default(), seen)
@@ -211,6 +229,16 @@ mod tests {
         assert_eq!(visit(&mut pulse, 5, seen), (vec![], 15));
         assert_eq!(visit(&mut pulse, 14, seen), (vec![], 15));
         assert_eq!(visit(&mut pulse, 15, seen).0, [Due::Close(CloseCode::Violated)]);
+    }
+
+    #[test]
+    fn a_session_that_is_being_opened_has_20_s_more_and_may_come_again() {
+        let (mut pulse, seen) = (Pulse::default(), Seen { open: false, opening: true, ..OPEN });
+        assert_eq!(visit(&mut pulse, 5, seen), (vec![], 35));
+        assert_eq!(visit(&mut pulse, 34, seen), (vec![], 35));
+        assert_eq!(visit(&mut pulse, 35, seen).0, [Due::Close(CloseCode::Resync)]);
+        let refused = Seen { opening: false, ..seen };
+        assert_eq!(visit(&mut pulse, 35, refused).0, [Due::Close(CloseCode::Violated)]);
     }
 
     #[test]

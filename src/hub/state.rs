@@ -44,6 +44,8 @@ pub(super) struct State {
     pub(super) early: Vec<Entry>,
     /// The reply to `session.open` is queued: pushes may follow.
     pub(super) open: bool,
+    /// `session.open` came, and is being answered.
+    pub(super) opening: bool,
     pub(super) background: bool,
     /// A command closes its connection, and is to be answered first.
     pub(super) closes: Option<(Owner, CloseCode)>,

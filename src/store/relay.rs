@@ -208,9 +208,10 @@ impl Store {
     }
 
     /// The version at which there was nothing left to carry out. One at a time for a partition:
-    /// those who come meanwhile come again, and find it done.
+    /// those who come meanwhile wait, no longer than their timer may take, and find it done.
     async fn relay_seen(&self, partition: Partition) -> Result<Version> {
-        let Some(_alone) = self.relays.alone(&partition) else { return Err(busy()) };
+        let place = self.relays.line_up(&partition)?;
+        let _turn = place.turn().await;
         let mut snapshot = self.load(partition.clone()).await?;
         let version = snapshot.version;
         if snapshot.outbox.is_empty() {

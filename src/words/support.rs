@@ -1,5 +1,8 @@
 //! Support.
 
+use jiff::Timestamp;
+use protocol::Millis;
+
 /// Not there, or not to be known of.
 pub const NO_SUCH_REQUEST: &str = "There is no such request.";
 /// Somebody was faster.
@@ -11,10 +14,15 @@ pub fn already_claimed(coach: &str) -> String {
 pub const NO_CAPACITY: &str = "You are talking to as many people as you wanted to at once.";
 /// Another desk's coach.
 pub const NOT_SERVING: &str = "You don't answer at this desk.";
+/// One of the two blocked the other. It isn't said who.
+pub const APART: &str = "This is for one of your colleagues: the two of you are not in touch here.";
+/// The same, of a colleague who was to take over.
+pub const COLLEAGUE_APART: &str =
+    "Your colleague can't answer this one. Somebody else, or whoever is free, can.";
 /// One's own.
 pub const OWN_REQUEST: &str = "Somebody else has to answer your own request.";
 /// Ended.
-pub const OVER: &str = "This request is over.";
+pub const OVER: &str = "This request has ended. You can read it, and ask again at any time.";
 /// Too late to take it back.
 pub const ANSWERED: &str = "Somebody is already answering. You can end the conversation instead.";
 /// Too early to end it.
@@ -39,18 +47,55 @@ pub const COLLEAGUE_AWAY: &str = "Your colleague isn't here just now.";
 pub const HANDING_OVER: &str = "This conversation is being handed over just now.";
 /// A second request.
 pub const ONE_AT_A_TIME: &str = "You have asked already; your place is held.";
-/// The first request is ending.
-pub const STILL_ENDING: &str = "This request is just ending. Please try again in a moment.";
 /// Not any more.
 pub const REOPEN_LATE: &str =
     "This conversation ended a while ago. Please ask again; we are glad to hear from you.";
 /// What was paid for was something else.
 pub const FEE_NEEDED: &str = "This desk asks for a fee. It is due only when a coach answers.";
-/// All that are free are used.
-pub const FREE_USED: &str =
-    "You have used the free requests of this time. New ones are there a little later.";
+/// All that are free are used; a place is free again then.
+pub fn free_used(free_at: Millis) -> String {
+    let day = Timestamp::from_millisecond(free_at).map(|at| at.strftime("%-d %B %Y").to_string());
+    let from = day.map_or_else(|_| "in a while".to_owned(), |day| format!("from {day} on"));
+    format!("You have used the free requests of this time. You can ask again {from}.")
+}
+
 /// Admins only.
 pub const DESKS_OF_ADMINS: &str = "Desks are made by those who run the place.";
+/// As many desks as can be.
+pub fn desks_full(most: usize) -> String {
+    format!("There are {most} desks, and no more can be made.")
+}
+/// A coach's capacity.
+pub fn people_at_once(most: u32) -> String {
+    format!("At most {most} people at once.")
+}
+/// Desks that a coach serves.
+pub fn desks_most(most: usize) -> String {
+    format!("At most {most} desks.")
+}
+/// Of a list.
+pub fn most(most: usize) -> String {
+    format!("At most {most}, please.")
+}
+/// Of a text.
+pub fn length(min: usize, max: usize) -> String {
+    let max = thousands(max);
+    match min {
+        0 => format!("Please say it in at most {max} characters."),
+        1 => format!("Please write something, in at most {max} characters."),
+        min => format!("Please say it in {min} to {max} characters."),
+    }
+}
+
+fn thousands(n: usize) -> String {
+    match (n / 1_000, n % 1_000) {
+        (0, rest) => rest.to_string(),
+        (more, rest) => format!("{more} {rest:03}"),
+    }
+}
+
+/// A place in a list that is none.
+pub const NO_PLACE: &str = "This is not a place in the list.";
 /// Coaches only.
 pub const FOR_COACHES: &str = "Requests are answered by coaches.";
 /// To somebody whose words sound like an emergency.

@@ -316,7 +316,10 @@ impl Connection {
         if let Err(error) = self.commands.admit(id) {
             return self.refuse(Some(id), error);
         }
-        self.opening |= meaning == Meaning::Opens;
+        if meaning == Meaning::Opens {
+            self.opening = true;
+            self.link.opens(true);
+        }
         let mut running = Running::start(id, meaning, &self.link, || {
             self.edge.commands.run(Arc::clone(&self.link), self.bearer.clone(), command)
         });
@@ -330,6 +333,7 @@ impl Connection {
         let reply = frame::of(self.link.format(), &ReplyFrame::new(Some(id), &outcome));
         if meaning == Meaning::Opens {
             self.opening = false;
+            self.link.opens(false);
             if outcome.is_ok() {
                 self.opened = true;
                 self.bearer = None;

@@ -49,7 +49,7 @@ export async function desk(stage) {
     await member.press(s.ask);
     await offer.getByText(d.offers.title('Mira')).waitFor();
     await offer.getByText(subject).waitFor();
-    await offer.getByText(/seconds to decide/).waitFor();
+    await offer.getByText(/Open to you for/).waitFor();
     await offer.getByText(d.knows('families')).waitFor();
     await member.reads(s.offered);
     await lin.checkLabels();

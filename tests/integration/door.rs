@@ -13,7 +13,7 @@ use sanctuary::config::Settings;
 use sanctuary::engine::sqlite::Sqlite;
 use sanctuary::error::Result;
 use sanctuary::features::accounts::{
-    self, ACCOUNT_CHANGED, AccountSettings, Accounts, EFFECTS, ERASE_TIMER, Personal,
+    self, ACCOUNT_CHANGED, AccountSettings, Accounts, COACH_ROLE, EFFECTS, ERASE_TIMER, Personal,
 };
 use sanctuary::http::{Check, Metrics};
 use sanctuary::log::{Log, Span, SqliteLog};
@@ -66,7 +66,7 @@ impl Carry for Carrying {
         body: &'a [u8],
     ) -> futures_util::future::BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            if effect == ACCOUNT_CHANGED {
+            if effect == ACCOUNT_CHANGED || effect == COACH_ROLE {
                 return Ok(());
             }
             assert!(effect == SEND || EFFECTS.contains(&effect), "{effect}");

@@ -2,12 +2,14 @@
 //! what the next coach of a member gets to read.
 
 use crate::engines::START;
-use crate::server::{Person, Site, TestServer, client_id};
+use crate::server::{Person, Site, TestServer, client_id, eventually};
 use protocol::conversations::Send;
 use protocol::limits::SEARCH_CHARS_MAX;
-use protocol::support::{Ask, Cancel, Claim, Close, GetHistory, Request, State};
+use protocol::support::{Ask, Cancel, Claim, Close, GetHistory, Reopen, Request, State};
 use protocol::{DeskId, ErrorCode, Event, Topic};
+use sanctuary::auth::Role;
 use sanctuary::clock::Clock;
+use sanctuary::features::accounts::Personal as _;
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -181,5 +183,45 @@ async fn the_next_coach_reads_how_it_ended_before_while_answering() {
         server.by(&kim, Close { request_id: open.id, summary: None }).await.unwrap();
         server.clock.advance(10_000);
         assert_eq!(server.by(&kim, get).await.unwrap_err().code, ErrorCode::NotFound);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everyone_who_answered_keeps_one_row_and_none_names_who_is_gone() {
+    for site in Site::all().await {
+        let server = site.open(&Clock::manual(START)).await;
+        let (ada, lin) = (server.member("ada").await, server.coach("lin").await);
+        let (kim, noor) = (server.coach("kim").await, server.coach("noor").await);
+        let request_id = ask(&server, &ada, server.general().await, "Night", "").await.id;
+        // Lin drops out of it, Kim ends it, and Noor answers the next time.
+        server.by(&lin, Claim { request_id }).await.unwrap();
+        server.accounts.set_role(lin.id, Role::Coach, false).await.unwrap();
+        let names = async |who: &Person| {
+            let items = server.by(who, GetHistory::default()).await.unwrap().items;
+            let coach = |request: Request| request.coach.unwrap().name;
+            items
+                .into_iter()
+                .map(|request| (request.member.name.clone(), coach(request)))
+                .collect::<Vec<_>>()
+        };
+        let ends = async |coach: &Person| {
+            server.by(coach, Claim { request_id }).await.unwrap();
+            server.by(coach, Close { request_id, summary: None }).await.unwrap();
+            server.clock.advance(HOUR_MS);
+            let row = vec![(ada.caller.name.to_string(), coach.caller.name.to_string())];
+            for who in [&ada, &lin, &kim] {
+                eventually(async || (names(who).await == row).then_some(())).await;
+            }
+        };
+        ends(&kim).await;
+        server.by(&ada, Reopen { request_id }).await.unwrap();
+        assert_eq!((names(&ada).await.len(), names(&kim).await.len()), (0, 1));
+        ends(&noor).await;
+        assert_eq!(names(&noor).await.len(), 1);
+        server.support.erase(ada.id).await.unwrap();
+        for who in [&lin, &kim, &noor] {
+            let row = vec![("deleted member".to_owned(), noor.caller.name.to_string())];
+            assert_eq!(names(who).await, row);
+        }
     }
 }

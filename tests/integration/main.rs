@@ -9,10 +9,12 @@
 
 mod accounts;
 mod across;
+mod apart;
 mod bus;
 mod cassandra;
 mod client;
 mod clock;
+mod coach_role;
 mod coaches;
 mod config;
 mod conversations;
@@ -53,6 +55,7 @@ mod resume;
 mod schema;
 mod sequencer;
 mod server;
+mod silence;
 mod smtp_server;
 mod sqlite;
 mod stage;
@@ -61,3 +64,4 @@ mod support;
 mod support_race;
 mod timers;
 mod vault;
+mod waits;

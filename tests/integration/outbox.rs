@@ -26,6 +26,7 @@ on_every_engine! {
     nothing_is_left_after_the_next_commit,
     a_crash_before_carrying_is_made_good_by_the_timer,
     a_crash_after_carrying_changes_nothing,
+    relays_of_one_partition_wait_for_one_another_and_find_it_done,
     two_nodes_that_relay_the_same_commit_do_it_once,
     a_node_that_sleeps_while_it_carries_does_nothing_twice,
     a_node_that_sleeps_before_its_commit_decides_again,
@@ -337,6 +338,31 @@ async fn a_crash_after_carrying_changes_nothing(home: &dyn Home) {
     assert_eq!(second.driver.fire_due(LATER).await.unwrap(), 1);
     assert_eq!(numbers(&second, feed(1)).await, [10]);
     assert!(second.store.load(in_box(1)).await.unwrap().outbox.is_empty());
+}
+
+async fn relays_of_one_partition_wait_for_one_another_and_find_it_done(home: &dyn Home) {
+    crash_in_an_effect(home, |change| tell(change, "after")).await;
+    let node = node(home).await;
+    let (begun, goes_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (says, hears) = (Arc::clone(&begun), Arc::clone(&goes_on));
+    node.carrier.tell("after", move |_, _| {
+        let (says, hears) = (Arc::clone(&says), Arc::clone(&hears));
+        async move {
+            says.notify_one();
+            hears.notified().await;
+            Ok(())
+        }
+    });
+    let relays = (0..40).map(|_| node.store.relay(in_box(1)));
+    let lets_go = async {
+        begun.notified().await;
+        goes_on.notify_one();
+    };
+    let (outcomes, ()) = futures_util::join!(join_all(relays), lets_go);
+    for outcome in outcomes {
+        outcome.unwrap();
+    }
+    assert_eq!(node.carrier.names(), ["crash", "after"]);
 }
 
 async fn two_nodes_that_relay_the_same_commit_do_it_once(home: &dyn Home) {

@@ -10,7 +10,6 @@ use crate::store::{COMMIT_TRIES_MAX, Change, LIST_ROWS_MAX};
 use crate::words::mails;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt as _, stream};
-use protocol::close::CloseCode;
 use protocol::coaches::{
     Application, Applications, Apply, Coach, CoachChanged, CoachState, Coaches, Rating, UpdateCoach,
 };
@@ -226,10 +225,6 @@ impl Accounts {
                 match self.set_role(user_id, Role::Coach, on).await {
                     Err(error) if error.code == ErrorCode::NotFound => {}
                     outcome => drop(outcome?),
-                }
-                if !on {
-                    // Roles are those of the start of a session.
-                    (self.close)(user_id, None, CloseCode::Resync);
                 }
             }
             rows::list_coach(&self.store, user_id, row.as_ref()).await?;

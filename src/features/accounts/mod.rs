@@ -65,6 +65,9 @@ const DAY_MS: Millis = 24 * 60 * 60 * 1_000;
 /// The effect of what others see of an account: made, renamed, suspended, gone. Body: whose.
 pub const ACCOUNT_CHANGED: &str = "account.changed";
 
+/// The effect of the role `coach` given or taken, by whatever way. Body: whose.
+pub const COACH_ROLE: &str = "account.coach_role";
+
 /// Closes a person's sockets on all nodes: those of one login, or all. May be asked again.
 pub type CloseSockets = Arc<dyn Fn(UserId, Option<LoginId>, CloseCode) + Send + Sync>;
 

@@ -2,8 +2,8 @@
 
 use super::logins::end_all;
 use super::model::{Cause, Refusal, Status};
-use super::rows::{self, AccountRow};
-use super::{ACCOUNT_CHANGED, Accounts};
+use super::rows::{self, AccountRow, LoginRow};
+use super::{ACCOUNT_CHANGED, Accounts, COACH_ROLE, sockets};
 use crate::auth::{AccountFacts, Facts, Role, Roles, Standing};
 use crate::error::{Result, unavailable};
 use crate::store::Change;
@@ -12,6 +12,7 @@ use crate::words::mails::{self, Words};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use protocol::accounts::AccountChanged;
+use protocol::close::CloseCode;
 use protocol::session::RevokeReason;
 use protocol::{Error, LoginId, Topic, UserId};
 
@@ -46,8 +47,8 @@ impl AccountFacts for Accounts {
 }
 
 impl Accounts {
-    /// Gives a role, or takes it away. It holds for sessions and requests that begin, or renew
-    /// their token, from now on.
+    /// Gives a role, or takes it away. What is given holds for sessions and requests that begin,
+    /// or renew their token, from now on; who loses one begins a new session.
     pub async fn set_role(&self, user_id: UserId, role: Role, on: bool) -> Result<Roles> {
         if role == Role::Member && !on {
             return Err(Error::invalid("role", words::MEMBER_ALWAYS));
@@ -59,6 +60,15 @@ impl Accounts {
                 let mut change = Change::new();
                 if roles != account.roles() {
                     change.write(AccountRow { roles: roles.to_column(), ..account });
+                    if role == Role::Coach {
+                        change.effect(COACH_ROLE, &user_id);
+                    }
+                    if !on {
+                        // Roles are those of the start of a session.
+                        let logins = snapshot.all::<LoginRow>()?;
+                        let login_ids = logins.into_iter().map(|login| login.login_id).collect();
+                        sockets::close(&mut change, user_id, login_ids, CloseCode::Resync);
+                    }
                 }
                 Ok((change, roles))
             })

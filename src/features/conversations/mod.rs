@@ -41,8 +41,10 @@ use uuid::Uuid;
 const CHANGE_TRIES_MAX: u32 = 8;
 /// Events that a count of unread messages reads at a time.
 const COUNT_PAGE_EVENTS: u32 = 500;
-/// Newest events in which a last message is looked for.
+/// Events that a look for the last words reads at a time.
 const LAST_WORD_EVENTS: u32 = 100;
+/// Reads of one such look. Who writes more without an answer has waited long enough.
+const LAST_WORD_READS_MAX: usize = 10;
 /// Bytes that it reads at a time.
 const COUNT_PAGE_BYTES: usize = 1024 * 1024;
 
@@ -143,6 +145,15 @@ impl Gate for Rule {
         let _ = self.audience.set(state.present().collect());
         state.members.iter().filter(hears).map(|member| Channel::User(member.user_id)).collect()
     }
+}
+
+/// The end of a talk, as seen from one member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LastWords {
+    /// Who of the others wrote last, and when.
+    pub(crate) other: Option<(UserId, Millis)>,
+    /// The member's first message after that.
+    pub(crate) unanswered_at: Option<Millis>,
 }
 
 impl Conversations {
@@ -252,22 +263,26 @@ impl Conversations {
         already_is_fine(self.append(id, Some(key), None, Action::Reopen).await)
     }
 
-    /// Who wrote the last message among the newest events, and when; and whether somebody else
-    /// than `member` wrote one of them.
-    pub(crate) async fn last_word(
-        &self,
-        id: ConversationId,
-        member: UserId,
-    ) -> Result<(Option<(UserId, Millis)>, bool)> {
-        let topic = Topic::Conversation(id);
-        let page = self.log.read(topic, Span::Newest, LAST_WORD_EVENTS, COUNT_PAGE_BYTES).await?;
-        let messages = page.entries.iter().rev();
-        let mut messages = messages
-            .filter(|entry| log::is_named(&entry.body, "message.created"))
-            .filter_map(|entry| Some((entry.sender?, entry.at)));
-        let last = messages.next();
-        let others = last.into_iter().chain(messages).any(|(sender, _)| sender != member);
-        Ok((last, others))
+    /// What was said last, with the beginning of what one member says without an answer.
+    pub(crate) async fn last_words(&self, id: ConversationId, member: UserId) -> Result<LastWords> {
+        let (topic, mut span) = (Topic::Conversation(id), Span::Newest);
+        let mut unanswered_at = None;
+        for _ in 0..LAST_WORD_READS_MAX {
+            let page = self.log.read(topic, span, LAST_WORD_EVENTS, COUNT_PAGE_BYTES).await?;
+            let messages = page.entries.iter().rev();
+            let messages = messages.filter(|entry| log::is_named(&entry.body, "message.created"));
+            for (sender, at) in messages.filter_map(|entry| Some((entry.sender?, entry.at))) {
+                if sender != member {
+                    return Ok(LastWords { other: Some((sender, at)), unanswered_at });
+                }
+                unanswered_at = Some(at);
+            }
+            match page.entries.first() {
+                Some(first) if first.seq > 1 => span = Span::Before(first.seq),
+                _ => break,
+            }
+        }
+        Ok(LastWords { other: None, unanswered_at })
     }
 
     async fn tell_joined(

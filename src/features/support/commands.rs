@@ -99,7 +99,7 @@ pub(super) fn person(caller: &Caller) -> Person {
 pub(super) fn text(field: &str, value: &str, min: usize, max: usize) -> Result<()> {
     let count = value.chars().count();
     if count < min || count > max || (min > 0 && value.trim().is_empty()) {
-        return Err(Error::invalid(field, format!("{min} to {max} characters, please.")));
+        return Err(Error::invalid(field, words::length(min, max)));
     }
     Ok(())
 }

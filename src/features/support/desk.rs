@@ -9,16 +9,20 @@ mod view;
 pub(crate) use timers::{DESK_TIMER, GRACE_TIMER};
 pub(super) use view::{Found, board, ended, found, in_list};
 
-use super::model::{Desk, Input, Rules};
+use super::model::{Desk, Input, NewRequest, Refusal, Rules};
 use super::rows;
+use crate::auth::Role;
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::error::{Result, busy, internal, not_found, unavailable};
+use crate::features::accounts::Accounts;
+use crate::features::people::People;
 use crate::presence::{Registry, Sessions};
 use crate::store::{COMMIT_TRIES_MAX, CommitError, Following, Snapshot, Store, Version, on_a_lane};
 use crate::timers::Timers;
 use change::Marks;
 use futures_util::future::try_join_all;
+use protocol::support::Wait;
 use protocol::{DeskId, ErrorCode, Millis, RequestId, UserId};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -68,10 +72,25 @@ pub(super) struct Parts {
     pub(super) timers: Arc<dyn Timers>,
     pub(super) bus: Arc<dyn Bus>,
     pub(super) registry: Arc<dyn Registry>,
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) people: Arc<People>,
     pub(super) clock: Clock,
     pub(super) rules: Rules,
     /// Somebody whose presence is not known could be offered something.
     pub(super) unknown: Arc<Notify>,
+}
+
+/// What the rest of the place says of an input, asked once the desk was read: what changes after
+/// that comes to the desk as well, and is a conflict.
+enum Word {
+    Holds,
+    /// This holds in its place.
+    Instead(Input),
+    /// It is of no meaning any more.
+    Moot,
+    Refused(Refusal),
+    /// Refused, and what was offered goes on to others at once.
+    Passed(Input, Refusal),
 }
 
 struct Cached {
@@ -85,7 +104,8 @@ struct Actor {
     id: DeskId,
     parts: Parts,
     cached: Option<Cached>,
-    told: HashMap<RequestId, u32>,
+    /// The place and the wait that those who wait were told.
+    told: HashMap<RequestId, (u32, Option<Wait>)>,
     moved: bool,
     /// Coaches who were here when somebody last looked.
     here: BTreeSet<UserId>,
@@ -289,14 +309,23 @@ impl Actor {
         let now = self.parts.clock.now();
         let may_be_old = self.cached.is_some();
         self.current(Millis::MIN).await?;
-        let wanted = self.wanted(inputs).await?;
+        let words = self.words(inputs).await?;
         let Some(mut cached) = self.cached.take() else { return Err(unavailable().into()) };
         let desk = &mut cached.desk;
         let marks = Marks::of(desk);
         let mut happened = Vec::new();
         let mut answers = Vec::with_capacity(inputs.len());
-        for (input, wanted) in inputs.iter().zip(wanted) {
-            let outcome = if wanted { desk.apply(input, now) } else { Ok(Vec::new()) };
+        for (input, word) in inputs.iter().zip(words) {
+            let outcome = match word {
+                Word::Holds => desk.apply(input, now),
+                Word::Moot => Ok(Vec::new()),
+                Word::Instead(input) => desk.apply(&input, now),
+                Word::Refused(refusal) => Err(refusal),
+                Word::Passed(input, refusal) => {
+                    happened.extend(desk.apply(&input, now).into_iter().flatten());
+                    Err(refusal)
+                }
+            };
             answers.push(match outcome {
                 Ok(happenings) => {
                     happened.extend(happenings);
@@ -327,6 +356,8 @@ impl Actor {
             self.moved = true;
             self.tell(&cached, &happened);
         }
+        // A coach who comes or goes changes waits, also where nothing is decided for it.
+        self.moved |= inputs.iter().any(Input::is_of_presence);
         self.cached = Some(cached);
         Ok((answers, following))
     }
@@ -377,19 +408,63 @@ impl Actor {
         }
     }
 
-    /// Which inputs still hold: a request that is to be queued may have ended meanwhile, carried
-    /// by another node. Asked only once the desk was read: what comes to the desk after that is a
-    /// conflict, so nothing that slept in between brings a request back.
-    async fn wanted(&self, inputs: &[Input]) -> Result<Vec<bool>> {
-        let wanted = inputs.iter().map(|input| async move {
-            let Input::Enqueue(new) = input else { return Ok(true) };
-            let partition = rows::member_partition(new.member.id);
-            let open = rows::open(&self.parts.store.load(partition).await?)?;
-            Ok(open.is_some_and(|open| {
-                open.request_id == new.id && open.reopened_at == new.reopened_at
-            }))
-        });
-        try_join_all(wanted).await
+    async fn words(&self, inputs: &[Input]) -> Result<Vec<Word>> {
+        try_join_all(inputs.iter().map(|input| self.word(input))).await
+    }
+
+    async fn word(&self, input: &Input) -> Result<Word> {
+        match input {
+            Input::Enqueue(new) => self.word_of_new(new).await,
+            // By a session of before the role was taken, it would undo that.
+            Input::SetCoach { coach, .. } => {
+                let is_coach = self.parts.accounts.holds(coach.id, Role::Coach).await?;
+                Ok(if is_coach { Word::Holds } else { Word::Refused(Refusal::NoCoach) })
+            }
+            Input::Claim { request, coach, .. } | Input::Accept { request, coach } => {
+                if !self.are_apart(*request, coach.id).await? {
+                    return Ok(Word::Holds);
+                }
+                let pass = Input::Decline { request: *request, coach: coach.id };
+                Ok(Word::Passed(pass, Refusal::Apart))
+            }
+            Input::Transfer { request, to: Some(to), .. } => {
+                let apart = self.are_apart(*request, *to).await?;
+                Ok(if apart { Word::Refused(Refusal::ColleagueApart) } else { Word::Holds })
+            }
+            _ => Ok(Word::Holds),
+        }
+    }
+
+    /// It may have ended meanwhile, carried by another node; nothing that slept in between brings
+    /// a request back. And it is offered to nobody whom the member has nothing to do with.
+    async fn word_of_new(&self, new: &NewRequest) -> Result<Word> {
+        let member = new.member.id;
+        let open = rows::open(&self.parts.store.load(rows::member_partition(member)).await?)?;
+        let is_open = open
+            .is_some_and(|open| open.request_id == new.id && open.reopened_at == new.reopened_at);
+        if !is_open {
+            return Ok(Word::Moot);
+        }
+        let desk = self.cached.iter().map(|cached| &cached.desk);
+        let coaches = desk.flat_map(|desk| desk.coaches.keys().copied()).chain(new.preferred);
+        let coaches: Vec<UserId> = coaches.collect();
+        let spared = self.parts.people.shut_out(member, &coaches).await?;
+        if spared.is_empty() {
+            return Ok(Word::Holds);
+        }
+        let spared = spared.into_iter().collect();
+        Ok(Word::Instead(Input::Enqueue(Box::new(NewRequest { spared, ..new.clone() }))))
+    }
+
+    /// Whether one of a request's member and a coach, who is not answering yet, blocked the other.
+    async fn are_apart(&self, request: RequestId, coach: UserId) -> Result<bool> {
+        let desk = self.cached.as_ref().map(|cached| &cached.desk);
+        let request = desk.and_then(|desk| desk.request(request));
+        let request = request.filter(|request| !request.is_answered_by(coach));
+        match request.map(|request| request.member.id) {
+            Some(member) => self.parts.people.has_blocked(member, coach).await,
+            None => Ok(false),
+        }
     }
 }
 

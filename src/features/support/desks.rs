@@ -3,7 +3,7 @@
 use super::Support;
 use super::commands::{as_coach, person, text};
 use super::desk::{board, in_list};
-use super::model::{Choices, Input};
+use super::model::{Choices, Input, Refusal};
 use super::rows::{self, SettingsRow};
 use crate::auth::{Caller, Role};
 use crate::bus::Channel;
@@ -38,7 +38,7 @@ impl Support {
         let id: DeskId = crate::id::derived("desk", &parts);
         let known = rows::desk_ids(&self.store).await?;
         if known.len() >= DESKS_MAX && !known.contains(&id) {
-            return Err(Error::new(ErrorCode::Full, format!("There are {DESKS_MAX} desks.")));
+            return Err(Error::new(ErrorCode::Full, words::desks_full(DESKS_MAX)));
         }
         self.make_desk(id, create.name, topics).await?;
         self.result(id).await
@@ -87,13 +87,13 @@ impl Support {
     pub async fn set_coach(&self, caller: &Caller, set: SetCoach) -> Result<CoachSettings> {
         as_coach(caller)?;
         if set.capacity.is_some_and(|capacity| capacity > COACH_CAPACITY_MAX) {
-            let message = format!("At most {COACH_CAPACITY_MAX} people at once.");
+            let message = words::people_at_once(COACH_CAPACITY_MAX);
             return Err(Error::invalid("capacity", message));
         }
         let known = rows::desk_ids(&self.store).await?;
         if let Some(wanted) = &set.desks {
             if wanted.len() > COACH_DESKS_MAX {
-                return Err(Error::invalid("desks", format!("At most {COACH_DESKS_MAX} desks.")));
+                return Err(Error::invalid("desks", words::desks_most(COACH_DESKS_MAX)));
             }
             if wanted.iter().any(|id| !known.contains(id)) {
                 return Err(not_found("desk"));
@@ -103,6 +103,9 @@ impl Support {
             .expertise
             .map(|words| lines("expertise", words, COACH_EXPERTISE_MAX, EXPERTISE_CHARS_MAX))
             .transpose()?;
+        if !self.accounts.holds(caller.user_id, Role::Coach).await? {
+            return Err(Refusal::NoCoach.into());
+        }
         let chose_before = rows::settings(&self.store, caller.user_id).await?.is_some();
         let old = self.choices(caller.user_id).await?;
         let row = SettingsRow {
@@ -119,7 +122,7 @@ impl Support {
         for id in known {
             let serves = match &set.desks {
                 Some(wanted) => wanted.contains(&id),
-                None => self.serves(caller.user_id, id).await?,
+                None => !row.chosen || self.serves(caller.user_id, id).await?,
             };
             let choices = Choices {
                 available: row.available,
@@ -151,7 +154,7 @@ fn as_admin(caller: &Caller) -> Result<()> {
 /// Short words, each a line of its column.
 fn lines(field: &str, items: Vec<String>, most: usize, chars: usize) -> Result<Vec<String>> {
     if items.len() > most {
-        return Err(Error::invalid(field, format!("At most {most}, please.")));
+        return Err(Error::invalid(field, words::most(most)));
     }
     for item in &items {
         text(field, item, 1, chars)?;

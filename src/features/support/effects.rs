@@ -86,11 +86,11 @@ impl Support {
         let Enqueue { desk_id, request } = enqueue;
         let (member, id, life) = (request.member.id, request.id, request.reopened_at);
         if let Some(reopened_at) = life {
-            let former = request.former_coach.as_ref().map(|coach| coach.id);
-            let users = std::iter::once(member).chain(former);
-            rows::remove_history(&self.store, users, reopened_at - REOPENED_AFTER_MS, id).await?;
+            // Those who answered keep theirs until it ends again.
+            let ended_at = reopened_at - REOPENED_AFTER_MS;
+            rows::remove_history(&self.store, [member], ended_at, id).await?;
         }
-        match self.desk(desk_id).apply(Input::Enqueue(request)).await {
+        match self.desk(desk_id).apply(Input::Enqueue(Box::new(request))).await {
             // The desk closed, or filled up, after it was asked: the member is told by the
             // command, and is free.
             Err(error) if matches!(error.code, ErrorCode::Conflict | ErrorCode::Full) => {
@@ -144,6 +144,12 @@ impl Support {
         if !lives_on {
             rows::put_history(&self.store, desk_id, &request).await?;
         }
+        // One row a request: that of the life before goes.
+        if let Some(before) = life.map(|life| life - REOPENED_AFTER_MS)
+            && request.ended_at != Some(before)
+        {
+            rows::remove_history(&self.store, request.coaches(), before, id).await?;
+        }
         let answered = matches!(request.state, State::Closed | State::Abandoned);
         self.end_for_member(request.member.id, id, life, answered).await?;
         // Only now nothing is left that could bring the request back.
@@ -184,7 +190,7 @@ impl Support {
             Step::Void => fees.void(request_id).await,
             Step::Settle => {
                 let talk = crate::features::conversations::Conversations::support_id(request_id);
-                if self.conversations.last_word(talk, member).await?.1 {
+                if self.conversations.last_words(talk, member).await?.other.is_some() {
                     fees.capture(request_id).await
                 } else {
                     fees.void(request_id).await

@@ -12,6 +12,7 @@ use crate::auth::Caller;
 use crate::error::Result;
 use crate::limits;
 use crate::store::LIST_ROWS_MAX;
+use crate::words::support as words;
 use protocol::limits::{EXPERTISE_CHARS_MAX, SEARCH_CHARS_MAX};
 use protocol::support::{self, GetHistory, History};
 use protocol::{DeskId, Error, Millis, RequestId, UserId};
@@ -60,7 +61,7 @@ impl Support {
         let mut items: Vec<support::Request> =
             found.iter().map(|(desk_id, request)| ended(*desk_id, request)).collect();
         if !of_another {
-            self.add_ratings(&mut items).await?;
+            self.add_ratings(caller.user_id, &mut items).await?;
         }
         Ok(History { items, next })
     }
@@ -97,10 +98,13 @@ impl Support {
         Ok((found, last.filter(|_| !at_end)))
     }
 
-    /// What members thought of those that were answered.
-    async fn add_ratings(&self, items: &mut [support::Request]) -> Result<()> {
-        let mut answered: Vec<&mut support::Request> =
-            items.iter_mut().filter(|request| request.coach.is_some()).collect();
+    /// What members thought of those that were answered: for the two whom it is about.
+    async fn add_ratings(&self, reader: UserId, items: &mut [support::Request]) -> Result<()> {
+        let is_theirs = |request: &&mut support::Request| {
+            let coach = request.coach.as_ref().map(|coach| coach.id);
+            coach.is_some() && (request.member.id == reader || coach == Some(reader))
+        };
+        let mut answered: Vec<&mut support::Request> = items.iter_mut().filter(is_theirs).collect();
         let ids: Vec<RequestId> = answered.iter().map(|request| request.id).collect();
         for (request, rating) in answered.iter_mut().zip(self.ratings(&ids).await?) {
             request.rating = rating;
@@ -162,5 +166,5 @@ impl Filter {
 fn place(text: &str) -> Result<(Millis, RequestId)> {
     let place =
         text.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
-    place.ok_or_else(|| Error::invalid("after", "This is not a place in the list."))
+    place.ok_or_else(|| Error::invalid("after", words::NO_PLACE))
 }

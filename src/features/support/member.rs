@@ -65,6 +65,8 @@ impl Support {
             reopened_at: None,
             former_coach: None,
             former_summary: None,
+            spared: Vec::new(),
+            answered: Vec::new(),
         };
         self.open_once(desk_id, &request).await?;
         let asked = self.enqueue(desk_id, request).await?;
@@ -94,7 +96,7 @@ impl Support {
     /// place.
     async fn enqueue(&self, desk_id: DeskId, request: NewRequest) -> Result<Asked> {
         let (member, id, life) = (request.member.id, request.id, request.reopened_at);
-        match self.desk(desk_id).apply(Input::Enqueue(request)).await {
+        match self.desk(desk_id).apply(Input::Enqueue(Box::new(request))).await {
             Ok(Some(Found { request, position, wait })) => Ok(Asked { request, position, wait }),
             Ok(None) => Err(conflict(words::OVER)),
             Err(error) => {
@@ -175,7 +177,7 @@ impl Support {
         if counting.len() >= allowed {
             let first = counting.iter().map(|row| row.asked_at).min().unwrap_or(since);
             let free_at = first + self.limits.free_ms;
-            let error = Error::new(ErrorCode::PaymentRequired, words::FREE_USED);
+            let error = Error::new(ErrorCode::PaymentRequired, words::free_used(free_at));
             return Err(error.detail(serde_json::json!({ "free_at": free_at })));
         }
         for row in old {
@@ -237,6 +239,7 @@ impl Support {
         }
         let ended_at = ended.ended_at.unwrap_or_default();
         let coach = ended.coach.as_ref().map(|coach| coach.id);
+        let answered = ended.coaches().collect();
         let request = NewRequest {
             id,
             member: person(caller),
@@ -250,6 +253,8 @@ impl Support {
             reopened_at: Some(ended_at + REOPENED_AFTER_MS),
             former_coach: ended.coach,
             former_summary: ended.summary,
+            spared: Vec::new(),
+            answered,
         };
         self.open(desk_id, &request).await?;
         self.enqueue(desk_id, request).await

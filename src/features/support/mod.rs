@@ -20,6 +20,7 @@ mod notes;
 mod personal;
 mod ratings;
 mod refusal;
+mod roles;
 mod rows;
 
 pub use crisis::{CrisisWords, ListError};
@@ -35,6 +36,7 @@ use crate::config::Settings;
 use crate::error::Result;
 use crate::features::accounts::Accounts;
 use crate::features::conversations::Conversations;
+use crate::features::people::People;
 use crate::hub::Hub;
 use crate::log::Log;
 use crate::presence::{Registry, Sessions};
@@ -43,7 +45,7 @@ use crate::store::{Change, Store};
 use crate::timers::{Timer, Timers};
 use dashmap::DashMap;
 use desk::{DeskHandle, Parts};
-use model::{Choices, Desk, Input, LastWord, Rules, Side, State, Words};
+use model::{Choices, Desk, Input, Rules, State, Words};
 use protocol::limits::COACH_GRACE_MS;
 use protocol::{DeskId, Millis, RequestId, UserId};
 use std::sync::{Arc, OnceLock};
@@ -73,8 +75,10 @@ pub struct Ground {
     pub hub: Arc<Hub>,
     /// Who is here.
     pub registry: Arc<dyn Registry>,
-    /// Whose ratings are counted.
+    /// Who is a coach, and whose ratings are counted.
     pub accounts: Arc<Accounts>,
+    /// Who has nothing to do with whom.
+    pub people: Arc<People>,
     /// Seals private notes.
     pub vault: Arc<Vault>,
     /// The feature before it.
@@ -144,7 +148,7 @@ impl Support {
     /// Over the store, timers and bus, with the features before it.
     pub fn new(ground: Ground) -> Arc<Self> {
         let Ground { store, log, timers, bus, registry, accounts, vault, .. } = ground;
-        let Ground { conversations, clock, crisis, limits, hub, .. } = ground;
+        let Ground { people, conversations, clock, crisis, limits, hub, .. } = ground;
         let review = Arc::new(Notify::new());
         let rules = Rules {
             max_wait_ms: limits.max_wait_ms,
@@ -158,6 +162,8 @@ impl Support {
             timers,
             bus,
             registry: Arc::clone(&registry),
+            accounts: Arc::clone(&accounts),
+            people,
             clock: clock.clone(),
             rules,
             unknown: Arc::clone(&review),
@@ -289,12 +295,8 @@ impl Support {
         let mut words = Vec::with_capacity(quiet.len());
         for (request, member) in quiet {
             let talk = Conversations::support_id(request);
-            let (last, coach_spoke) = self.conversations.last_word(talk, member).await?;
-            let last = last.map(|(by, at)| LastWord {
-                by: if by == member { Side::Member } else { Side::Coach },
-                at,
-            });
-            words.push((request, Words { last, coach_spoke }));
+            let last = self.conversations.last_words(talk, member).await?;
+            words.push((request, Words { coach: last.other, unanswered_at: last.unanswered_at }));
         }
         self.desk(desk).apply(Input::Due { words }).await.map(|_| ())
     }

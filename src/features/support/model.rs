@@ -19,9 +19,10 @@ mod waiting;
 pub(crate) use desk::Desk;
 pub(crate) use input::{Happening, Input};
 pub(crate) use pace::{Pace, Ring};
-pub(crate) use quiet::{LastWord, Rules, Side, Words};
+pub(crate) use quiet::{Rules, Words};
 pub(crate) use refusal::Refusal;
 pub(crate) use request::{Fee, FeeState, NewRequest, Request, Stated};
+pub(crate) use waiting::is_news;
 
 use protocol::limits::COACH_CAPACITY_DEFAULT;
 use protocol::people::Person;

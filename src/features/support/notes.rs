@@ -144,5 +144,5 @@ fn opened(key: &OwnerKey, member: UserId, row: &NoteRow) -> Option<Note> {
 fn place(text: &str) -> Result<(Millis, NoteId)> {
     let place =
         text.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
-    place.ok_or_else(|| Error::invalid("after", "This is not a place in the list."))
+    place.ok_or_else(|| Error::invalid("after", words::support::NO_PLACE))
 }

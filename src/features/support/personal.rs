@@ -3,7 +3,7 @@
 //! Who is forgotten asks for nothing any more, serves nowhere, and a coach's private notes can't
 //! be read by anybody; the lists of others keep the request, without the name.
 
-use super::model::{Choices, Input};
+use super::model::Input;
 use super::{Support, rows};
 use crate::error::Result;
 use crate::features::accounts::{Personal, Section};
@@ -11,7 +11,6 @@ use crate::words::accounts::DELETED_MEMBER;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use protocol::limits::PAGE_ITEMS_MAX;
-use protocol::people::Person;
 use protocol::{DeskId, ErrorCode, RequestId, UserId};
 use serde_json::{Value, json};
 
@@ -124,20 +123,5 @@ impl Support {
             Err(error) if matches!(error.code, ErrorCode::NotFound | ErrorCode::Conflict) => Ok(()),
             outcome => outcome.map(|_| ()),
         }
-    }
-
-    /// Requests that a coach was answering go back to the queue when the last session is gone, as
-    /// with any coach who drops; this is so that no new ones come.
-    async fn serve_nowhere(&self, user_id: UserId) -> Result<()> {
-        for id in rows::desk_ids(&self.store).await? {
-            let desk = self.desk(id);
-            let known =
-                desk.look(move |desk, _| desk.coaches.get(&user_id).map(|c| c.choices.clone()));
-            let Some(choices) = known.await? else { continue };
-            let coach = Person { id: user_id, name: DELETED_MEMBER.to_owned() };
-            let choices = Choices { available: false, capacity: 0, serves: false, ..choices };
-            desk.apply(Input::SetCoach { coach, choices }).await?;
-        }
-        Ok(())
     }
 }

@@ -10,6 +10,9 @@ fn message(refusal: &Refusal) -> String {
         Refusal::AlreadyClaimed(owner) => words::already_claimed(&owner.name),
         Refusal::NoCapacity => words::NO_CAPACITY.to_owned(),
         Refusal::NotServing => words::NOT_SERVING.to_owned(),
+        Refusal::NoCoach => words::FOR_COACHES.to_owned(),
+        Refusal::Apart => words::APART.to_owned(),
+        Refusal::ColleagueApart => words::COLLEAGUE_APART.to_owned(),
         Refusal::OwnRequest => words::OWN_REQUEST.to_owned(),
         Refusal::Over => words::OVER.to_owned(),
         Refusal::Answered => words::ANSWERED.to_owned(),
@@ -32,7 +35,12 @@ impl From<Refusal> for Error {
             Refusal::NoSuchRequest | Refusal::NoSuchCoach => ErrorCode::NotFound,
             Refusal::AlreadyClaimed(_) => ErrorCode::AlreadyClaimed,
             Refusal::NoCapacity | Refusal::Full | Refusal::ColleagueFull => ErrorCode::Full,
-            Refusal::NotServing | Refusal::OwnRequest | Refusal::NotYours => ErrorCode::Forbidden,
+            Refusal::NotServing
+            | Refusal::NoCoach
+            | Refusal::Apart
+            | Refusal::ColleagueApart
+            | Refusal::OwnRequest
+            | Refusal::NotYours => ErrorCode::Forbidden,
             Refusal::Over
             | Refusal::Answered
             | Refusal::NotAnswered

@@ -59,6 +59,7 @@ record! {
         low_ms: Option<i64>,
         high_ms: Option<i64>,
         waited_ms: Option<i64>,
+        answered: Option<String>,
     }
 }
 
@@ -157,6 +158,7 @@ record! {
         low_ms: Option<i64>,
         high_ms: Option<i64>,
         waited_ms: Option<i64>,
+        answered: Option<String>,
     }
 }
 
@@ -289,8 +291,7 @@ pub(super) fn is_desk(snapshot: &Snapshot) -> Result<bool> {
 /// A row of before there was a column has null in it.
 fn request(row: RequestRow) -> Result<Request> {
     let (fee, state) = (fee(&row)?, state(&row.state)?);
-    let declined = row.declined.as_deref().unwrap_or_default();
-    let declined = declined.lines().filter_map(|id| id.parse().ok()).collect();
+    let (declined, answered) = (ids(row.declined.as_deref()), ids(row.answered.as_deref()));
     let stated = row.stated_at.map(|at| Stated {
         at,
         expected_ms: row.expected_ms.unwrap_or_default(),
@@ -322,7 +323,17 @@ fn request(row: RequestRow) -> Result<Request> {
         fee,
         stated,
         waited_ms: row.waited_ms,
+        answered,
     })
+}
+
+/// Ids of a column, a line each.
+fn ids(column: Option<&str>) -> Vec<UserId> {
+    column.unwrap_or_default().lines().filter_map(|id| id.parse().ok()).collect()
+}
+
+fn ids_column(ids: &[UserId]) -> Option<String> {
+    column(&ids.iter().map(UserId::to_string).collect::<Vec<_>>())
 }
 
 pub(super) fn desk_row(desk: &Desk) -> DeskRow {
@@ -354,7 +365,7 @@ pub(super) fn request_row(request: &Request) -> RequestRow {
         offered_name: request.offered_to.as_ref().map(|coach| coach.name.clone()),
         until_at: request.offered_until,
         handed_to_anybody: Some(request.handed_to_anybody),
-        declined: column(&request.declined.iter().map(UserId::to_string).collect::<Vec<_>>()),
+        declined: ids_column(&request.declined),
         preferred_id: request.preferred,
         crisis: Some(request.crisis),
         queued_at: Some(request.queued_at),
@@ -369,6 +380,7 @@ pub(super) fn request_row(request: &Request) -> RequestRow {
         low_ms: request.stated.and_then(|stated| Some(stated.range_ms?.0)),
         high_ms: request.stated.and_then(|stated| Some(stated.range_ms?.1)),
         waited_ms: request.waited_ms,
+        answered: ids_column(&request.answered),
     }
 }
 
@@ -441,7 +453,7 @@ pub(super) async fn put_settings(store: &Store, row: SettingsRow) -> Result<()> 
     store.put(vec![row]).await
 }
 
-/// An ended request, for its member and for the coach who answered.
+/// An ended request, for its member and for all coaches who answered.
 pub(super) async fn put_history(store: &Store, desk_id: DeskId, ended: &Request) -> Result<()> {
     let row = |user_id| HistoryRow {
         user_id,
@@ -462,12 +474,12 @@ pub(super) async fn put_history(store: &Store, desk_id: DeskId, ended: &Request)
         low_ms: ended.stated.and_then(|stated| Some(stated.range_ms?.0)),
         high_ms: ended.stated.and_then(|stated| Some(stated.range_ms?.1)),
         waited_ms: ended.waited_ms,
+        answered: ids_column(&ended.answered),
     };
-    let users = std::iter::once(ended.member.id).chain(ended.coach.as_ref().map(|c| c.id));
-    store.put(users.map(row).collect()).await
+    store.put(ended.people().map(row).collect()).await
 }
 
-/// It is open again: not a part of the history any more.
+/// It is open again, or ended again: not a part of the history as of before.
 pub(super) async fn remove_history(
     store: &Store,
     users: impl IntoIterator<Item = UserId>,
@@ -526,6 +538,7 @@ pub(super) async fn history(
                     range_ms: Some(wait),
                 }),
                 waited_ms: row.waited_ms,
+                answered: ids(row.answered.as_deref()),
             },
         ))
     };

@@ -48,20 +48,6 @@ impl Turns {
     }
 }
 
-impl Turns {
-    /// A place if nobody else has one.
-    pub(super) fn alone<'a>(&'a self, partition: &'a Partition) -> Option<Place<'a>> {
-        let mut lines = self.lines();
-        if lines.contains_key(partition) {
-            return None;
-        }
-        let line = Arc::clone(lines.entry(partition.clone()).or_default());
-        line.waiters.fetch_add(1, Ordering::Relaxed);
-        drop(lines);
-        Some(Place { turns: self, partition, line })
-    }
-}
-
 impl Place<'_> {
     /// Waits until those before are done.
     pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {

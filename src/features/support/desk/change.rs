@@ -299,8 +299,11 @@ impl Writing<'_> {
         for id in forgotten.iter().filter(|id| desk.request(**id).is_none()) {
             change.delete::<rows::RequestRow>(*id);
         }
-        for coach in coaches.iter().filter_map(|id| desk.coaches.get(id)) {
-            change.write(rows::coach_row(coach));
+        for id in coaches {
+            match desk.coaches.get(&id) {
+                Some(coach) => change.write(rows::coach_row(coach)),
+                None => change.delete::<rows::CoachRow>(id),
+            };
         }
         if itself {
             change.write(rows::desk_row(desk));

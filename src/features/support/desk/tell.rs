@@ -1,7 +1,7 @@
 //! Signals after a commit: the board, positions, and coaches who drop or come back. And what is
 //! measured.
 
-use super::super::model::{Happening, Request};
+use super::super::model::{Happening, Request, is_news};
 use super::view::{on_board, wire};
 use super::{Actor, Cached};
 use crate::bus::{Channel, Class, Notice};
@@ -83,12 +83,18 @@ impl Actor {
         let waits = cached.desk.waits();
         let mut now = HashMap::new();
         for (request, position) in cached.desk.queue().zip(1_u32..) {
-            now.insert(request.id, position);
-            if self.told.get(&request.id) != Some(&position) {
-                let wait = waits(position);
-                let signal = Position { request_id: request.id, position, wait };
-                self.tell_member(request.member.id, signal);
+            let wait = waits(position);
+            let told = self.told.remove(&request.id);
+            // What was told stays the measure, so that many small steps are news as well.
+            if let Some(told) =
+                told.filter(|(place, told)| *place == position && !is_news(*told, wait))
+            {
+                now.insert(request.id, told);
+                continue;
             }
+            let signal = Position { request_id: request.id, position, wait };
+            self.tell_member(request.member.id, signal);
+            now.insert(request.id, (position, wait));
         }
         drop(waits);
         self.told = now;

@@ -65,10 +65,40 @@ impl Desk {
             return Vec::new();
         }
         known.grace_until = None;
+        let mut happened = vec![Happening::CoachChanged(coach)];
+        happened.extend(self.give_back(coach, now));
+        happened
+    }
+
+    /// No coach any more: offers and people go back at once. Said again, it is so already; but
+    /// the row is written, so that what was decided beside it is decided again.
+    pub(super) fn dismiss(&mut self, coach: &Person, now: Millis) -> Vec<Happening> {
+        let known = self.coaches.get(&coach.id).map(|known| known.choices.clone());
+        let choices = known.unwrap_or_default();
+        let choices = Choices { available: false, serves: false, ..choices };
+        let dismissed = Coach { person: coach.clone(), choices, grace_until: None };
+        self.coaches.insert(coach.id, dismissed);
+        let mut happened = vec![Happening::CoachChanged(coach.id)];
+        happened.extend(self.take_offers_back(coach.id, now));
+        happened.extend(self.give_back(coach.id, now));
+        happened
+    }
+
+    /// As a coach who has chosen nothing.
+    pub(super) fn reinstate(&mut self, coach: UserId) -> Vec<Happening> {
+        let dismissed = self.coaches.get(&coach).is_some_and(|known| !known.choices.serves);
+        if !dismissed || self.load(coach) > 0 {
+            return Vec::new();
+        }
+        self.coaches.remove(&coach);
+        vec![Happening::CoachChanged(coach)]
+    }
+
+    fn give_back(&mut self, coach: UserId, now: Millis) -> Vec<Happening> {
         let mut dropped: Vec<(i64, RequestId)> =
             self.answered_by(coach).map(|request| (request.place, request.id)).collect();
         dropped.sort_unstable();
-        let mut happened = vec![Happening::CoachChanged(coach)];
+        let mut happened = Vec::new();
         for (_, id) in dropped.into_iter().rev() {
             if self.requests.get(&id).is_some_and(|r| r.state == State::Transferring) {
                 happened.extend(self.stay(id, now));

@@ -141,6 +141,7 @@ impl Desk {
         request.state = step(old, transition)?;
         let passed = request.settle_offer().filter(|offered| offered.id != coach.id);
         let from = request.coach.replace(coach.clone()).filter(|_| handed_over);
+        request.remember(coach.id);
         request.claimed_at = Some(now);
         request.warned_at = None;
         request.handed_to_anybody = false;

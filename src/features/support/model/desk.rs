@@ -75,6 +75,8 @@ impl Desk {
             }
             Input::Raise { request } => Ok(self.raise(*request)),
             Input::SetCoach { coach, choices } => Ok(self.set_coach(coach, choices, now)),
+            Input::Dismiss { coach } => Ok(self.dismiss(coach, now)),
+            Input::Reinstate { coach } => Ok(self.reinstate(*coach)),
             Input::CoachGone { coach, until } => Ok(self.coach_gone(*coach, *until, now)),
             Input::CoachBack { coach } => Ok(self.coach_back(*coach)),
             Input::GraceOver { coach } => Ok(self.grace_over(*coach, now)),

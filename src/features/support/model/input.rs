@@ -10,7 +10,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Input {
     /// Asked once or again, or opened again: the request keeps its place.
-    Enqueue(NewRequest),
+    Enqueue(Box<NewRequest>),
     /// The fee is authorised, or can't be.
     Paid {
         request: RequestId,
@@ -54,6 +54,14 @@ pub(crate) enum Input {
         coach: Person,
         choices: Choices,
     },
+    /// No coach any more.
+    Dismiss {
+        coach: Person,
+    },
+    /// A coach again who was dismissed.
+    Reinstate {
+        coach: UserId,
+    },
     /// The coach's last session is gone.
     CoachGone {
         coach: UserId,
@@ -66,7 +74,8 @@ pub(crate) enum Input {
     GraceOver {
         coach: UserId,
     },
-    /// Deadlines passed. `words`: who wrote last in the conversations that were due for a look.
+    /// Deadlines passed. `words`: what was said last in the conversations that were due for a
+    /// look.
     Due {
         words: Vec<(RequestId, Words)>,
     },
@@ -86,6 +95,14 @@ pub(crate) enum Input {
 }
 
 impl Input {
+    /// Whether it says that somebody came or went, or asks to look who did.
+    pub(crate) const fn is_of_presence(&self) -> bool {
+        matches!(
+            self,
+            Self::CoachGone { .. } | Self::CoachBack { .. } | Self::GraceOver { .. } | Self::Look
+        )
+    }
+
     /// The request it is about.
     pub(crate) const fn request(&self) -> Option<RequestId> {
         match self {
@@ -99,6 +116,8 @@ impl Input {
             | Self::Close { request, .. }
             | Self::Raise { request } => Some(*request),
             Self::SetCoach { .. }
+            | Self::Dismiss { .. }
+            | Self::Reinstate { .. }
             | Self::CoachGone { .. }
             | Self::CoachBack { .. }
             | Self::GraceOver { .. }

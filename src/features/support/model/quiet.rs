@@ -26,33 +26,28 @@ pub(crate) struct Rules {
 /// Between two looks while a fee waits for the first reply.
 const FEE_LOOK_MS: i64 = 30_000;
 
-/// Who wrote.
+/// Who is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
+enum Side {
     Member,
     Coach,
-}
-
-/// The last message of a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LastWord {
-    pub(crate) by: Side,
-    pub(crate) at: Millis,
 }
 
 /// What a conversation says about who is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Words {
-    pub(crate) last: Option<LastWord>,
-    /// Whether the coach said anything.
-    pub(crate) coach_spoke: bool,
+    /// The last word of a coach: this one's, or one's of before.
+    pub(crate) coach: Option<(UserId, Millis)>,
+    /// The member's first word after that. From it on an answer is due, however often the member
+    /// writes again.
+    pub(crate) unanswered_at: Option<Millis>,
 }
 
-/// What silence leads to.
+/// What silence leads to, and when to look again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Silence {
     Fine { look_at: Millis },
-    Warn { side: Side, until: Millis },
+    Warn { side: Side, until: Millis, look_at: Millis },
     Over { side: Side },
 }
 
@@ -63,20 +58,33 @@ impl Rules {
         if awaits_reply(request) { look.min(FEE_LOOK_MS) } else { look }
     }
 
-    /// The one who is silent is the one who did not write last. Without a word yet, the member
-    /// waits for the coach.
+    /// The member waits from the first word that has no answer. Words of a former coach, or of an
+    /// earlier life of the request, are none of this coach's: without one, the member waits since
+    /// the coach is there. Else the member is the one who is silent.
     fn silence(&self, request: &Request, words: Words, now: Millis) -> Silence {
         let since = request.claimed_at.unwrap_or(request.created_at);
-        let (by, at) =
-            words.last.map_or((Side::Member, since), |last| (last.by, last.at.max(since)));
-        let (side, first, second) = match by {
-            Side::Member => (Side::Coach, self.nudge_ms, self.unanswered_ms),
-            Side::Coach => (Side::Member, self.warn_ms, self.abandon_ms),
+        let coach = request.coach.as_ref().map(|coach| coach.id);
+        let answered = words.coach.filter(|(by, at)| Some(*by) == coach && *at >= since);
+        let (side, at) = match (answered, words.unanswered_at) {
+            (Some((_, at)), None) => (Side::Member, at),
+            (Some(_), Some(at)) => (Side::Coach, at),
+            (None, _) => (Side::Coach, since),
+        };
+        let (first, second) = match side {
+            Side::Coach => (self.nudge_ms, self.unanswered_ms),
+            Side::Member => (self.warn_ms, self.abandon_ms),
+        };
+        // A member who is silent may write the next moment, and is owed an answer from then on.
+        let look = |look_at: Millis| match side {
+            Side::Coach => look_at,
+            Side::Member => look_at.min(now + self.nudge_ms),
         };
         match request.warned_at.filter(|warned| *warned >= at) {
-            None if now < at + first => Silence::Fine { look_at: at + first },
-            None => Silence::Warn { side, until: now + second },
-            Some(warned) if now < warned + second => Silence::Fine { look_at: warned + second },
+            None if now < at + first => Silence::Fine { look_at: look(at + first) },
+            None => Silence::Warn { side, until: now + second, look_at: look(now + second) },
+            Some(warned) if now < warned + second => {
+                Silence::Fine { look_at: look(warned + second) }
+            }
             Some(_) => Silence::Over { side },
         }
     }
@@ -117,7 +125,7 @@ impl Desk {
     fn look(&mut self, id: RequestId, words: Words, now: Millis) -> Vec<Happening> {
         let Some(old) = self.requests.get(&id) else { return Vec::new() };
         let mut request = Request::clone(old);
-        let earned = words.coach_spoke && awaits_reply(&request);
+        let earned = words.coach.is_some() && awaits_reply(&request);
         if earned {
             set_fee(&mut request, FeeState::Captured);
         }
@@ -127,9 +135,9 @@ impl Desk {
         let silence = self.rules.silence(&request, words, now);
         match silence {
             Silence::Fine { look_at } => request.look_at = next(look_at),
-            Silence::Warn { until, .. } => {
+            Silence::Warn { look_at, .. } => {
                 request.warned_at = Some(now);
-                request.look_at = next(until);
+                request.look_at = next(look_at);
             }
             Silence::Over { .. } => {}
         }
@@ -138,7 +146,7 @@ impl Desk {
             earned.then(|| Happening::Earned(request.clone())).into_iter().collect();
         match silence {
             Silence::Fine { .. } => happened.push(Happening::Looked(request)),
-            Silence::Warn { side, until } => {
+            Silence::Warn { side, until, .. } => {
                 let whom = silent(&request, side);
                 happened.push(Happening::Warned { request, whom, until });
             }

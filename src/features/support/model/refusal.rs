@@ -9,6 +9,10 @@ pub(crate) enum Refusal {
     AlreadyClaimed(Person),
     NoCapacity,
     NotServing,
+    NoCoach,
+    /// One of the two blocked the other.
+    Apart,
+    ColleagueApart,
     OwnRequest,
     Over,
     Answered,

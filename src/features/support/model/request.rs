@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Coaches who declined and are remembered; the first is forgotten first.
 pub(crate) const DECLINED_MAX: usize = 64;
 
+/// Coaches who answered and are remembered. More of them are not in the history.
+pub(crate) const ANSWERED_MAX: usize = 32;
+
 /// A request on a desk. One that ended stays until its end is known everywhere else, so that
 /// nothing late can bring it back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +67,9 @@ pub(crate) struct Request {
     /// The wait as it was.
     #[serde(default)]
     pub(crate) waited_ms: Option<i64>,
+    /// All who answered, in all its lives.
+    #[serde(default)]
+    pub(crate) answered: Vec<UserId>,
 }
 
 /// What a request costs if a coach answers.
@@ -124,6 +130,12 @@ pub(crate) struct NewRequest {
     /// What that coach wrote at the end: the next one reads it.
     #[serde(default)]
     pub(crate) former_summary: Option<String>,
+    /// Coaches whom it is not offered to: one of the two blocked the other.
+    #[serde(default)]
+    pub(crate) spared: Vec<UserId>,
+    /// All who answered before.
+    #[serde(default)]
+    pub(crate) answered: Vec<UserId>,
 }
 
 /// The order in the queue.
@@ -135,7 +147,8 @@ impl Request {
             Some(_) if new.reopened_at.is_none() => State::AwaitingPayment,
             _ => State::Queued,
         };
-        Self {
+        let preferred = new.preferred.filter(|coach| !new.spared.contains(coach));
+        let mut request = Self {
             id: new.id,
             member: new.member.clone(),
             subject: new.subject.clone(),
@@ -152,7 +165,7 @@ impl Request {
             offered_until: None,
             handed_to_anybody: false,
             declined: Vec::new(),
-            preferred: new.preferred,
+            preferred,
             crisis: new.crisis,
             queued_at: now,
             look_at: None,
@@ -161,7 +174,12 @@ impl Request {
             fee: new.fee.clone(),
             stated: None,
             waited_ms: None,
+            answered: new.answered.clone(),
+        };
+        for coach in &new.spared {
+            request.spare(*coach);
         }
+        request
     }
 
     pub(crate) const fn key(&self) -> Key {
@@ -185,6 +203,25 @@ impl Request {
 
     pub(crate) fn is_silent_to(&self, coach: UserId) -> bool {
         self.declined.contains(&coach)
+    }
+
+    /// This coach answers.
+    pub(crate) fn remember(&mut self, coach: UserId) {
+        if self.answered.len() < ANSWERED_MAX && !self.answered.contains(&coach) {
+            self.answered.push(coach);
+        }
+    }
+
+    /// Whose history it is a part of, once it ended.
+    pub(crate) fn people(&self) -> impl Iterator<Item = UserId> {
+        std::iter::once(self.member.id).chain(self.coaches())
+    }
+
+    /// All who answered; also of a row of before they were remembered.
+    pub(crate) fn coaches(&self) -> impl Iterator<Item = UserId> {
+        let last = self.coach.as_ref().map(|coach| coach.id);
+        let last = last.filter(|coach| !self.answered.contains(coach));
+        self.answered.iter().copied().chain(last)
     }
 
     /// It is not offered to this coach again.

@@ -2,6 +2,7 @@
 
 mod days;
 mod offers;
+mod roles;
 mod silence;
 mod waits;
 
@@ -51,11 +52,13 @@ fn new(n: u128) -> NewRequest {
         reopened_at: None,
         former_coach: None,
         former_summary: None,
+        spared: Vec::new(),
+        answered: Vec::new(),
     }
 }
 
 fn ask(n: u128) -> Input {
-    Input::Enqueue(new(n))
+    Input::Enqueue(Box::new(new(n)))
 }
 
 fn claim(n: u128, coach: u128) -> Input {
@@ -309,7 +312,7 @@ fn opened_again_it_is_a_new_life_in_which_late_words_of_the_old_one_count_nothin
     let mut forgot = desk.clone();
     forgot.apply(&forget(1), 12).unwrap();
     for desk in [&mut desk, &mut forgot] {
-        let happened = desk.apply(&Input::Enqueue(again.clone()), 20).unwrap();
+        let happened = desk.apply(&Input::Enqueue(Box::new(again.clone())), 20).unwrap();
         assert!(matches!(&happened[..], [Happening::Reopened { former: Some(_), .. }]));
         assert_eq!(positions(desk), [2, 1].map(request_id), "behind those who wait");
         assert_eq!(desk.apply(&forget(1), 21), Ok(Vec::new()));
@@ -319,13 +322,13 @@ fn opened_again_it_is_a_new_life_in_which_late_words_of_the_old_one_count_nothin
     }
     desk.apply(&cancel(2), 23).unwrap();
     let cancelled = NewRequest { reopened_at: Some(99), ..new(2) };
-    assert_eq!(desk.apply(&Input::Enqueue(cancelled), 30), Err(Refusal::Over));
+    assert_eq!(desk.apply(&Input::Enqueue(Box::new(cancelled)), 30), Err(Refusal::Over));
 }
 
 #[test]
 fn a_fee_comes_first_and_without_it_nobody_waits() {
     let fee = Fee { amount: 500, currency: "eur".to_owned(), state: FeeState::Asked };
-    let paying = |n| Input::Enqueue(NewRequest { fee: Some(fee.clone()), ..new(n) });
+    let paying = |n| Input::Enqueue(Box::new(NewRequest { fee: Some(fee.clone()), ..new(n) }));
     let paid = |n, authorised| Input::Paid { request: request_id(n), authorised };
     let mut desk = desk();
     for n in 1..=3 {
@@ -353,7 +356,7 @@ fn an_emergency_goes_before_all_that_are_none_in_the_order_in_which_it_was_said(
     for n in 1..=3 {
         desk.apply(&ask(n), 0).unwrap();
     }
-    desk.apply(&Input::Enqueue(NewRequest { crisis: true, ..new(4) }), 0).unwrap();
+    desk.apply(&Input::Enqueue(Box::new(NewRequest { crisis: true, ..new(4) })), 0).unwrap();
     desk.apply(&Input::Raise { request: request_id(3) }, 0).unwrap();
     assert_eq!(desk.apply(&Input::Raise { request: request_id(3) }, 0), Ok(Vec::new()));
     assert_eq!(positions(&desk), [3, 4, 1, 2].map(request_id));

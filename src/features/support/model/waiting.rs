@@ -4,6 +4,20 @@ use super::{Desk, Request, Stated};
 use protocol::support::Wait;
 use protocol::{Millis, RequestId};
 
+/// A wait is told again once an end of it moved by this part of what was told …
+const NEWS_PART: u64 = 4;
+/// … and by this: people are told minutes.
+const NEWS_MS: u64 = 30_000;
+
+/// Whether a wait is other than what was told, for somebody whose place is the same.
+pub(crate) fn is_news(told: Option<Wait>, now: Option<Wait>) -> bool {
+    let far = |told: u64, now: u64| told.abs_diff(now) >= NEWS_MS.max(told / NEWS_PART);
+    match (told, now) {
+        (Some(told), Some(now)) => far(told.low_ms, now.low_ms) || far(told.high_ms, now.high_ms),
+        (told, now) => told.is_some() != now.is_some(),
+    }
+}
+
 impl Desk {
     /// Counts the time that went by.
     pub(super) fn account(&mut self, now: Millis) {

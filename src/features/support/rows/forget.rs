@@ -1,9 +1,10 @@
 //! What is left in `schema/support.cql` of somebody who is forgotten.
 
-use super::{HistoryRow, SettingsRow};
+use super::{HistoryRow, SettingsRow, ids};
 use crate::error::Result;
 use crate::store::{LIST_ROWS_MAX, Range, Store, Value};
 use protocol::UserId;
+use std::collections::BTreeSet;
 
 fn key(row: &HistoryRow) -> Vec<Value> {
     vec![Value::Uuid(row.user_id.0), Value::Int(row.ended_at), Value::Uuid(row.request_id.0)]
@@ -29,14 +30,17 @@ pub(in crate::features::support) async fn history(
         }
         let mut others = Vec::new();
         for row in &own {
-            let other = if row.member_id == user { row.coach_id } else { Some(row.member_id) };
-            let Some(other) = other.filter(|other| *other != user) else { continue };
-            let theirs =
-                vec![Value::Uuid(other.0), Value::Int(row.ended_at), Value::Uuid(row.request_id.0)];
-            if let Some(mut theirs) = store.get::<HistoryRow>(theirs).await? {
-                if row.member_id == user {
+            let answered = ids(row.answered.as_deref()).into_iter().chain(row.coach_id);
+            let people: BTreeSet<UserId> = answered.chain([row.member_id]).collect();
+            for other in people.into_iter().filter(|other| *other != user) {
+                let theirs = HistoryRow { user_id: other, ..row.clone() };
+                let Some(mut theirs) = store.get::<HistoryRow>(key(&theirs)).await? else {
+                    continue;
+                };
+                if theirs.member_id == user {
                     gone.clone_into(&mut theirs.member_name);
-                } else {
+                }
+                if theirs.coach_id == Some(user) {
                     theirs.coach_name = Some(gone.to_owned());
                 }
                 others.push(theirs);

@@ -85,13 +85,13 @@ impl Day {
             Step::Cancel(n) => cancel(n),
             Step::Reopen(n) => {
                 self.lives += 1;
-                Input::Enqueue(NewRequest {
+                Input::Enqueue(Box::new(NewRequest {
                     reopened_at: Some(self.lives),
                     former_coach: Some(person(50)),
                     former_summary: None,
                     preferred: Some(person(50).id),
                     ..new(n)
-                })
+                }))
             }
             Step::Choose(c, available, capacity) => {
                 let choices = Choices { available, capacity, ..Choices::default() };
@@ -108,9 +108,10 @@ impl Day {
             }
             Step::Silent(n, member) => {
                 self.now += 31 * MINUTE_MS;
-                let by = if member { Side::Coach } else { Side::Member };
-                let last = Some(LastWord { by, at: 0 });
-                let words = Words { last, coach_spoke: true };
+                let request = self.desk.request(request_id(n));
+                let at = request.and_then(|request| request.claimed_at);
+                let coach = request.and_then(|request| Some((request.coach.as_ref()?.id, at?)));
+                let words = Words { coach, unanswered_at: at.filter(|_| !member) };
                 Input::Due { words: vec![(request_id(n), words)] }
             }
             Step::Crash => {

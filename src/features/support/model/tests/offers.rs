@@ -63,8 +63,8 @@ fn expertise_counts_more_than_preference_and_both_more_than_room() {
     desk.apply(&choose(52, 9), 0).unwrap();
     let preferred = Some(person(50).id);
     let both = NewRequest { expertise: Some("sleep".to_owned()), preferred, ..new(1) };
-    desk.apply(&Input::Enqueue(both), 0).unwrap();
-    desk.apply(&Input::Enqueue(NewRequest { preferred, ..new(2) }), 0).unwrap();
+    desk.apply(&Input::Enqueue(Box::new(both)), 0).unwrap();
+    desk.apply(&Input::Enqueue(Box::new(NewRequest { preferred, ..new(2) })), 0).unwrap();
     desk.apply(&ask(3), 0).unwrap();
     desk.offer(&here([50, 51, 52]), 0);
     let to = [1, 2, 3].map(|n| offered(&desk, n));
@@ -82,7 +82,7 @@ fn a_request_that_is_opened_again_goes_to_the_old_coach_if_free() {
         reopened_at: Some(5),
         ..new(1)
     };
-    desk.apply(&Input::Enqueue(again), 6).unwrap();
+    desk.apply(&Input::Enqueue(Box::new(again)), 6).unwrap();
     desk.offer(&here([50, 51]), 6);
     assert_eq!(offered(&desk, 1), Some(person(50).id));
 }
@@ -208,4 +208,16 @@ fn who_hands_over_and_drops_loses_the_member_to_the_front_and_closing_ends_the_h
     desk.apply(&Input::GraceOver { coach: person(50).id }, 10).unwrap();
     assert_eq!(positions(&desk), [1, 2].map(request_id));
     assert_eq!([50, 51].map(|n| desk.load(person(n).id)), [0, 0]);
+}
+
+#[test]
+fn who_is_to_be_spared_is_offered_nothing_and_preferred_for_nothing() {
+    let mut desk = served([50, 51]);
+    let spared = vec![person(50).id];
+    let new = NewRequest { spared, preferred: Some(person(50).id), ..new(1) };
+    desk.apply(&Input::Enqueue(Box::new(new)), 0).unwrap();
+    assert_eq!(desk.offer(&here([50]), 0), Vec::new());
+    assert_eq!(desk.request(request_id(1)).unwrap().preferred, None);
+    desk.offer(&here([50, 51]), 0);
+    assert_eq!(offered(&desk, 1), Some(person(51).id));
 }

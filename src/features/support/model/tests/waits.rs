@@ -8,6 +8,7 @@
 )]
 
 use super::*;
+use protocol::support::Wait;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::cmp::Reverse;
@@ -105,7 +106,7 @@ impl Sim {
         let input = match *next {
             Next::Ask(n) => {
                 self.of.insert(request_id(100_000 + n), n);
-                Input::Enqueue(NewRequest { created_at: now, ..new(100_000 + n) })
+                Input::Enqueue(Box::new(NewRequest { created_at: now, ..new(100_000 + n) }))
             }
             Next::Accept(n, c) => accept(100_000 + n, c),
             Next::Close(n) => close(100_000 + n, 101_000 + n),
@@ -240,4 +241,23 @@ fn nothing_is_said_before_ten_places_became_free() {
         desk.apply(&claim(n, 50), now).unwrap();
         desk.apply(&close(n, 50), now + 500).unwrap();
     }
+}
+
+#[test]
+fn a_wait_is_news_once_it_moved_by_a_quarter_and_half_a_minute_or_is_not_known_any_more() {
+    let wait = |low_s: u64, high_s: u64| Wait { low_ms: low_s * 1_000, high_ms: high_s * 1_000 };
+    let told = wait(60, 600);
+    for (now, news) in [
+        (wait(60, 600), false),
+        (wait(61, 601), false),
+        (wait(89, 600), false),
+        (wait(90, 600), true),
+        (wait(60, 749), false),
+        (wait(60, 750), true),
+        (wait(60, 450), true),
+    ] {
+        assert_eq!(is_news(Some(told), Some(now)), news, "{now:?}");
+    }
+    assert!(is_news(Some(told), None) && is_news(None, Some(told)));
+    assert!(!is_news(None, None));
 }
