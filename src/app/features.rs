@@ -66,6 +66,7 @@ impl Ground<'_> {
         let authenticator = Authenticator::new(tokens, accounts.clone());
         let people =
             People::new(Arc::clone(store), Arc::clone(bus), Arc::clone(&accounts), clock.clone());
+        accounts.apart_by(&(Arc::clone(&people) as Arc<dyn accounts::Apart>));
         let forgets = Arc::clone(&people);
         hub.forget_with(Box::new(move |user, other| forgets.forget_here(user, other)));
         let notifications = Notifications::open(notifications::Parts {

@@ -3,11 +3,14 @@
 use crate::engines::START;
 use crate::server::{Person, Site, TestServer, client_id};
 use protocol::ErrorCode;
+use protocol::coaches::Apply;
 use protocol::people::Block;
 use protocol::support::{
     Accept, Ask, Claim, Close, GetStatus, Reopen, Request, SetCoach, State, Transfer,
 };
+use sanctuary::auth::Role;
 use sanctuary::clock::Clock;
+use sanctuary::features::accounts::{CoachCause, Search};
 
 async fn ask(server: &TestServer, who: &Person, preferred: Option<&Person>) -> Request {
     let ask = Ask {
@@ -86,5 +89,30 @@ async fn a_former_coach_who_is_blocked_is_not_asked_again() {
         server.by(&ada, Reopen { request_id }).await.unwrap();
         let again = open(&server, &ada).await;
         assert_eq!((again.id, again.state, again.offered_to), (request_id, State::Queued, None));
+    }
+}
+
+#[tokio::test]
+async fn a_coach_is_not_shown_to_whom_a_block_keeps_away() {
+    for site in Site::all().await {
+        let server = site.open(&Clock::manual(START)).await;
+        let (ada, lin) = (server.member("ada").await, server.member("lin").await);
+        let root = server.people("root", 1, Some(Role::Admin)).await.remove(0);
+        let apply = Apply {
+            qualifications: "Ten years of listening.".to_owned(),
+            expertise: vec!["sleep".to_owned()],
+            bio: None,
+        };
+        server.accounts.apply(&lin.caller, apply).await.unwrap();
+        let decided =
+            server.accounts.decide_coach(&root.caller, lin.id, CoachCause::Approve, None).await;
+        decided.unwrap();
+        let listed = async || {
+            let list = server.accounts.coaches(&ada.caller, Search::default()).await.unwrap();
+            (list.items.len(), server.accounts.coach(&ada.caller, lin.id).await.is_ok())
+        };
+        assert_eq!(listed().await, (1, true));
+        block(&server, &lin, &ada).await;
+        assert_eq!(listed().await, (0, false));
     }
 }

@@ -15,6 +15,7 @@ use protocol::coaches::{
 };
 use protocol::{Error, ErrorCode, Patch, Topic, UserId};
 use serde::Deserialize;
+use std::sync::{Arc, Weak};
 
 /// The effect that follows an application: role and directory. Its body is the user's id.
 pub(crate) const COACH: &str = "account.coach";
@@ -32,6 +33,12 @@ pub struct Search {
     pub after: Option<String>,
     /// How long it is.
     pub limit: Option<u32>,
+}
+
+/// Who has nothing to do with whom; a feature behind this one knows.
+pub trait Apart: Send + Sync {
+    /// Whether one of the two blocked the other.
+    fn are_apart(&self, one: UserId, other: UserId) -> BoxFuture<'_, Result<bool>>;
 }
 
 /// What is asked for in `GET /v1/admin/coaches`.
@@ -177,8 +184,13 @@ impl Accounts {
         self.find_application(user_id).await?.ok_or_else(|| Refusal::NoSuchCoach.into())
     }
 
-    /// `GET /v1/coaches`: approved ones only.
-    pub async fn coaches(&self, _caller: &Caller, search: Search) -> Result<Coaches> {
+    /// Asks it before a coach is shown to somebody.
+    pub fn apart_by(&self, apart: &Arc<dyn Apart>) {
+        let _ = self.apart.set(Arc::downgrade(apart));
+    }
+
+    /// `GET /v1/coaches`: approved ones only, without those whom a block keeps away.
+    pub async fn coaches(&self, caller: &Caller, search: Search) -> Result<Coaches> {
         let limit = limits::page(search.limit)? as usize;
         let approved = rows::coach_word(CoachState::Approved);
         let wanted = search.expertise.map(|text| text.trim().to_lowercase());
@@ -191,7 +203,7 @@ impl Accounts {
         };
         let least = search.rating;
         let find = |user_id| {
-            let found = self.find_coach(user_id);
+            let found = self.shown_coach(caller.user_id, user_id);
             async move {
                 let rated = |coach: &Coach| {
                     least.is_none_or(|least| coach.rating.average.is_some_and(|a| a >= least))
@@ -205,8 +217,18 @@ impl Accounts {
     }
 
     /// `GET /v1/coaches/{id}`
-    pub async fn coach(&self, _caller: &Caller, user_id: UserId) -> Result<Coach> {
-        self.find_coach(user_id).await?.ok_or_else(|| Refusal::NoSuchCoach.into())
+    pub async fn coach(&self, caller: &Caller, user_id: UserId) -> Result<Coach> {
+        let shown = self.shown_coach(caller.user_id, user_id).await?;
+        shown.ok_or_else(|| Refusal::NoSuchCoach.into())
+    }
+
+    async fn shown_coach(&self, viewer: UserId, user_id: UserId) -> Result<Option<Coach>> {
+        let Some(coach) = self.find_coach(user_id).await? else { return Ok(None) };
+        let apart = match self.apart.get().and_then(Weak::upgrade) {
+            Some(apart) => apart.are_apart(viewer, user_id).await?,
+            None => false,
+        };
+        Ok((!apart).then_some(coach))
     }
 
     /// Carries out [`COACH`]: role and directory follow the application as it is now. Looked at
@@ -285,7 +307,7 @@ impl Accounts {
             picture: profile.picture,
             qualifications: row.qualifications,
             expertise: model::split(row.expertise.as_deref()),
-            bio: row.bio.or(profile.bio),
+            bio: row.bio,
             rating: self.rating_of(user_id).await?,
         }))
     }

@@ -34,7 +34,7 @@ mod throttle;
 mod verifying;
 
 pub use bulk::NewPeople;
-pub use coaches::{ListApplications, Search};
+pub use coaches::{Apart, ListApplications, Search};
 pub use effects::EFFECTS;
 pub use lifecycle::ERASE_TIMER;
 pub use model::{Cause, CoachCause, LOGIN_IDLE_MAX_MS, LOGINS_MAX, REPEAT_WINDOW_MS, Status};
@@ -56,7 +56,7 @@ use protocol::close::CloseCode;
 use protocol::{LoginId, Millis, UserId};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use throttle::Throttle;
 use verifying::Verified;
 
@@ -86,6 +86,7 @@ pub struct Accounts {
     post: Arc<Post>,
     timers: Arc<dyn Timers>,
     keepers: Keepers,
+    apart: OnceLock<Weak<dyn Apart>>,
 }
 
 /// What accounts are made of.
@@ -191,6 +192,7 @@ impl Accounts {
             post: parts.post,
             timers: parts.timers,
             keepers: Keepers::default(),
+            apart: OnceLock::new(),
         })
     }
 }

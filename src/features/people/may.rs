@@ -6,6 +6,8 @@
 use super::model::{self, Pair, Refusal, Two};
 use super::{People, rows};
 use crate::error::Result;
+use crate::features::accounts::Apart;
+use futures_util::future::BoxFuture;
 use protocol::UserId;
 use protocol::people::{Audience, Privacy};
 use std::collections::HashSet;
@@ -48,6 +50,12 @@ pub(super) struct Facts {
     pub(super) mutes: usize,
     /// There are no more bars than these.
     whole: bool,
+}
+
+impl Apart for People {
+    fn are_apart(&self, one: UserId, other: UserId) -> BoxFuture<'_, Result<bool>> {
+        Box::pin(async move { Ok(!self.shut_out(one, &[other]).await?.is_empty()) })
+    }
 }
 
 impl People {
