@@ -27,10 +27,6 @@ impl AccountFacts for Accounts {
             }
             let Some(account) = snapshot.one::<AccountRow>()? else { return Ok(None) };
             let login = rows::login(&snapshot, login_id)?;
-            if login.is_none() {
-                let (version, rows) = (snapshot.version, snapshot.rows.len());
-                tracing::warn!(user = %user_id, login = %login_id, version, rows, "no such login");
-            }
             let status = account.status()?;
             let standing = if status == Status::Suspended {
                 Standing::Suspended
