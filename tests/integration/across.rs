@@ -4,12 +4,12 @@
 use crate::engines::START;
 use crate::redis_server::{RedisServer, redis_server};
 use crate::registry::{self, LEASES, TEMPO};
-use crate::server::{Person, Socket, TestServer, client_id, eventually};
+use crate::server::{Person, Socket, TestServer, eventually};
 use protocol::close::CloseCode;
 use protocol::limits::COACH_GRACE_MS;
 use protocol::presence::{Declared, Set, State, Status, Watch};
 use protocol::session::{Close, Open, Ping};
-use protocol::support::{Ask, Claim, GetStatus, Request, State as RequestState};
+use protocol::support::{Claim, GetStatus, Request, State as RequestState};
 use protocol::{Signal, UserId};
 use sanctuary::app::{Network, Nodes};
 use sanctuary::clock::Clock;
@@ -87,15 +87,7 @@ async fn status(server: &TestServer, member: &Person) -> Request {
 
 /// A member whom a coach answers.
 async fn answered(server: &TestServer, member: &Person, coach: &Person) {
-    let asked = Ask {
-        desk_id: server.general().await,
-        client_id: Some(client_id()),
-        subject: "sleep".to_owned(),
-        text: None,
-        expertise: None,
-        preferred_coach_id: None,
-        fee: None,
-    };
+    let asked = server.question().await;
     let request_id = server.by(member, asked).await.unwrap().request.id;
     server.by(coach, Claim { request_id }).await.unwrap();
 }

@@ -1,7 +1,7 @@
 //! Members and coaches of whom one blocked the other are not brought together at a desk.
 
 use crate::engines::START;
-use crate::server::{Person, Site, TestServer, client_id};
+use crate::server::{Person, Site, TestServer};
 use protocol::ErrorCode;
 use protocol::coaches::Apply;
 use protocol::people::Block;
@@ -13,15 +13,8 @@ use sanctuary::clock::Clock;
 use sanctuary::features::accounts::{CoachCause, Search};
 
 async fn ask(server: &TestServer, who: &Person, preferred: Option<&Person>) -> Request {
-    let ask = Ask {
-        desk_id: server.general().await,
-        client_id: Some(client_id()),
-        subject: "sleep".to_owned(),
-        text: None,
-        expertise: None,
-        preferred_coach_id: preferred.map(|coach| coach.id),
-        fee: None,
-    };
+    let ask =
+        Ask { preferred_coach_id: preferred.map(|coach| coach.id), ..server.question().await };
     server.by(who, ask).await.unwrap();
     open(server, who).await
 }

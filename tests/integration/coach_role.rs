@@ -10,15 +10,7 @@ use sanctuary::auth::Role;
 use sanctuary::clock::Clock;
 
 async fn ask(server: &TestServer, who: &Person) -> Asked {
-    let ask = Ask {
-        desk_id: server.general().await,
-        client_id: Some(client_id()),
-        subject: "sleep".to_owned(),
-        text: Some("Hello?".to_owned()),
-        expertise: None,
-        preferred_coach_id: None,
-        fee: None,
-    };
+    let ask = Ask { text: Some("Hello?".to_owned()), ..server.question().await };
     server.by(who, ask).await.unwrap()
 }
 

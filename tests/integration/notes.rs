@@ -14,15 +14,7 @@ use uuid::Uuid;
 const WORDS: &str = "her father came back in spring";
 
 async fn asks(server: &TestServer, member: &Person) -> Request {
-    let ask = Ask {
-        desk_id: server.general().await,
-        client_id: Some(client_id()),
-        subject: "sleeping badly".to_owned(),
-        text: None,
-        expertise: None,
-        preferred_coach_id: None,
-        fee: None,
-    };
+    let ask = Ask { subject: "sleeping badly".to_owned(), ..server.question().await };
     server.by(member, ask).await.unwrap().request
 }
 

@@ -2,27 +2,17 @@
 //! the coach.
 
 use crate::engines::START;
-use crate::server::{Person, Site, TestServer, client_id, eventually};
+use crate::server::{Person, Site, TestServer, eventually};
 use futures_util::future::join_all;
 use protocol::limits::{RATING_CHARS_MAX, RATING_EDIT_MS};
-use protocol::support::{
-    Ask, Cancel, Claim, Close, GetHistory, Rate, Rated, Rating, Reopen, Request,
-};
+use protocol::support::{Cancel, Claim, Close, GetHistory, Rate, Rated, Rating, Reopen, Request};
 use protocol::{ErrorCode, Event, RequestId};
 use sanctuary::clock::Clock;
 use std::time::Duration;
 use tempfile::tempdir;
 
 async fn asks(server: &TestServer, member: &Person) -> Request {
-    let ask = Ask {
-        desk_id: server.general().await,
-        client_id: Some(client_id()),
-        subject: "sleep".to_owned(),
-        text: None,
-        expertise: None,
-        preferred_coach_id: None,
-        fee: None,
-    };
+    let ask = server.question().await;
     server.by(member, ask).await.unwrap().request
 }
 

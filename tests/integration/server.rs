@@ -8,7 +8,7 @@ use crate::redis_server::RedisServer;
 use crate::registry::TEMPO;
 use futures_util::{SinkExt, StreamExt};
 use protocol::session::{Open, Opened};
-use protocol::support::{Desks, ListDesks};
+use protocol::support::{Ask, Desks, ListDesks};
 use protocol::topics::{Page, Read};
 use protocol::{
     Call, CommandFrame, DeskId, Error, Event, Format, Incoming, Push, ReplyFrame, Seq, Signal,
@@ -244,6 +244,19 @@ impl TestServer {
 
     pub(crate) async fn coach(&self, name: &str) -> Person {
         self.people(name, 1, Some(Role::Coach)).await.remove(0)
+    }
+
+    /// What a member asks at the desk that is there from the start.
+    pub(crate) async fn question(&self) -> Ask {
+        Ask {
+            desk_id: self.general().await,
+            client_id: Some(client_id()),
+            subject: "sleep".to_owned(),
+            text: None,
+            expertise: None,
+            preferred_coach_id: None,
+            fee: None,
+        }
     }
 
     pub(crate) async fn trainees(&self, prefix: &str, count: u32) -> Vec<Person> {

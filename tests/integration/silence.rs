@@ -3,22 +3,14 @@
 use crate::engines::START;
 use crate::server::{Person, Site, TestServer, client_id};
 use protocol::conversations::Send;
-use protocol::support::{Ask, Claim, GetStatus, Request, State};
+use protocol::support::{Claim, GetStatus, Request, State};
 use protocol::{ConversationId, Event};
 use sanctuary::clock::Clock;
 
 const MINUTE_MS: i64 = 60_000;
 
 async fn answered(server: &TestServer, who: &Person, coach: &Person) -> Request {
-    let ask = Ask {
-        desk_id: server.general().await,
-        client_id: Some(client_id()),
-        subject: "sleep".to_owned(),
-        text: None,
-        expertise: None,
-        preferred_coach_id: None,
-        fee: None,
-    };
+    let ask = server.question().await;
     let request_id = server.by(who, ask).await.unwrap().request.id;
     server.by(coach, Claim { request_id }).await.unwrap().request
 }

@@ -1,20 +1,12 @@
 //! What those who wait are told, while nothing is decided.
 
-use crate::server::{Person, TestServer, client_id};
+use crate::server::{Person, TestServer};
 use protocol::Signal;
-use protocol::support::{Ask, Claim, Close, Decline, GetStatus, Request, SetCoach};
+use protocol::support::{Claim, Close, Decline, GetStatus, Request, SetCoach};
 use tempfile::tempdir;
 
 async fn ask(server: &TestServer, who: &Person) -> Request {
-    let ask = Ask {
-        desk_id: server.general().await,
-        client_id: Some(client_id()),
-        subject: "sleep".to_owned(),
-        text: None,
-        expertise: None,
-        preferred_coach_id: None,
-        fee: None,
-    };
+    let ask = server.question().await;
     server.by(who, ask).await.unwrap().request
 }
 
