@@ -517,14 +517,18 @@ async fn desks_are_made_changed_and_closed_by_admins() {
     assert_eq!(office.server.by(&ada, there.clone()).await.unwrap().request.id, request_id);
     office.server.by(&lin, Claim { request_id }).await.unwrap();
     office.server.by(&lin, Close { request_id, summary: None }).await.unwrap();
-    let new = Ask { client_id: Some(client_id()), ..there };
+    let new = Ask { client_id: Some(client_id()), ..there.clone() };
     assert_eq!(office.server.by(&ada, new.clone()).await.unwrap_err().code, ErrorCode::Conflict);
     assert_eq!(
         office.server.by(&ada, Reopen { request_id }).await.unwrap_err().code,
         ErrorCode::Conflict
     );
     assert_eq!(office.state(&ada).await, None, "and is free to ask elsewhere");
-    office.asks(&ada).await;
+    let another = office.asks(&ada).await.request.id;
+    let again = office.server.by(&ada, there).await.unwrap();
+    assert_eq!((again.request.id, again.request.state), (request_id, State::Closed));
+    assert_eq!(again.position, None);
+    assert_eq!(office.state(&ada).await, Some(State::Queued), "{another} waits on");
     let open = UpdateDesk { desk_id: desk.id, name: None, topics: None, open: Some(true) };
     assert!(office.server.by(&admin, open).await.unwrap().desk.open);
 }

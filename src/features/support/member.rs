@@ -36,22 +36,27 @@ impl Support {
             }
             None => crate::id::fresh(),
         };
-        let (open, full, known) = self
+        let all = [Some(ask.subject.as_str()), ask.text.as_deref()];
+        let crisis = all.into_iter().any(|text| self.sounds_like_crisis(caller, text));
+        if ask.client_id.is_some()
+            && let Some(asked) = self.asked_before(caller.user_id, id).await?
+        {
+            if crisis && asked.request.ended_at.is_none() {
+                self.help(caller.user_id).await?;
+            }
+            return Ok(asked);
+        }
+        let (open, full) = self
             .desk(desk_id)
-            .look(move |desk, _| {
-                let full = desk.requests_total() >= DESK_OPEN_REQUESTS_MAX;
-                (desk.open, full, desk.request(id).is_some())
-            })
+            .look(|desk, _| (desk.open, desk.requests_total() >= DESK_OPEN_REQUESTS_MAX))
             .await?;
-        if !open && !known {
+        if !open {
             return Err(Refusal::DeskClosed.into());
         }
-        if full && !known {
+        if full {
             return Err(Refusal::Full.into());
         }
         let fee = self.fee(desk_id, caller.user_id, ask.fee).await?;
-        let all = [Some(ask.subject.as_str()), ask.text.as_deref()];
-        let crisis = all.into_iter().any(|text| self.sounds_like_crisis(caller, text));
         let request = NewRequest {
             id,
             member: person(caller),
@@ -68,12 +73,41 @@ impl Support {
             spared: Vec::new(),
             answered: Vec::new(),
         };
-        self.open_once(desk_id, &request).await?;
+        let route = RouteRow { request_id: id, desk_id, member_id: caller.user_id };
+        rows::put_route(&self.store, route).await?;
+        self.open(desk_id, &request).await?;
         let asked = self.enqueue(desk_id, request).await?;
         if crisis {
             self.help(caller.user_id).await?;
         }
         Ok(asked)
+    }
+
+    /// A retry gets what its first attempt became, whatever would be refused by now. `None`: there
+    /// was none, or it never came as far as the member's partition.
+    async fn asked_before(&self, member: UserId, id: RequestId) -> Result<Option<Asked>> {
+        let Some(route) = rows::route(&self.store, id).await? else { return Ok(None) };
+        let partition = rows::member_partition(member);
+        let open = rows::open(&self.store.load(partition.clone()).await?)?;
+        let open = open.filter(|open| open.request_id == id);
+        if let Some(open) = &open {
+            // Who began it may be gone before it got to its desk.
+            self.store.relay(partition).await?;
+            let found = self.find(open).await?;
+            if let Some(found) = found.filter(|found| found.request.ended_at.is_none()) {
+                return Ok(Some(found.into()));
+            }
+        }
+        // The history knows of an end before the member's partition does.
+        match self.ended(member, id, Millis::MIN).await? {
+            Some(request) => Ok(Some(Asked {
+                request: super::desk::ended(route.desk_id, &request),
+                position: None,
+                wait: None,
+            })),
+            None if open.is_some() => Err(busy()),
+            None => Ok(None),
+        }
     }
 
     /// What it costs, if the member agreed to just that.
@@ -97,8 +131,9 @@ impl Support {
     async fn enqueue(&self, desk_id: DeskId, request: NewRequest) -> Result<Asked> {
         let (member, id, life) = (request.member.id, request.id, request.reopened_at);
         match self.desk(desk_id).apply(Input::Enqueue(Box::new(request))).await {
-            Ok(Some(Found { request, position, wait })) => Ok(Asked { request, position, wait }),
-            Ok(None) => Err(conflict(words::OVER)),
+            Ok(Some(found)) => Ok(found.into()),
+            // It ended meanwhile, or was opened once more.
+            Ok(None) => self.asked_before(member, id).await?.ok_or_else(|| conflict(words::OVER)),
             Err(error) => {
                 if matches!(error.code, ErrorCode::Conflict | ErrorCode::Full) {
                     self.let_go(member, id, life).await?;
@@ -106,24 +141,6 @@ impl Support {
                 Err(error)
             }
         }
-    }
-
-    /// Makes a request the member's open one, or says which one is.
-    async fn open_once(&self, desk_id: DeskId, request: &NewRequest) -> Result<()> {
-        let member_id = request.member.id;
-        if let Some(route) = rows::route(&self.store, request.id).await? {
-            // Asked before, with the same client_id: still open, or over for good.
-            let snapshot = self.store.load(rows::member_partition(member_id)).await?;
-            if rows::open(&snapshot)?.is_some_and(|open| open.request_id == request.id) {
-                return Ok(());
-            }
-            if !self.was_never_opened(member_id, route.request_id).await? {
-                return Err(conflict(words::OVER));
-            }
-        }
-        let route = RouteRow { request_id: request.id, desk_id, member_id };
-        rows::put_route(&self.store, route).await?;
-        self.open(desk_id, request).await
     }
 
     /// Decided in the member's partition: one open request, and so many that cost nothing.
@@ -185,12 +202,6 @@ impl Support {
         }
         change.write(FreeRow { id: request.id, asked_at: request.created_at });
         Ok(())
-    }
-
-    /// A route is written before the request; a crash between the two leaves a route alone.
-    async fn was_never_opened(&self, member: UserId, id: RequestId) -> Result<bool> {
-        let ended = rows::history(&self.store, member, None, PAGE_ITEMS_MAX).await?;
-        Ok(!ended.iter().any(|(_, request)| request.id == id))
     }
 
     async fn find(&self, open: &OpenRow) -> Result<Option<Found>> {
@@ -292,9 +303,7 @@ impl Support {
         };
         let found = self.find(&open).await?;
         match found {
-            Some(Found { request, position, wait }) if open.reopened_at.is_some() => {
-                Ok(Some(Asked { request, position, wait }))
-            }
+            Some(found) if open.reopened_at.is_some() => Ok(Some(found.into())),
             Some(Found { request, .. }) if request.ended_at.is_none() => {
                 Err(conflict(words::ONE_AT_A_TIME))
             }

@@ -16,6 +16,12 @@ pub(in super::super) struct Found {
     pub(in super::super) wait: Option<Wait>,
 }
 
+impl From<Found> for support::Asked {
+    fn from(Found { request, position, wait }: Found) -> Self {
+        Self { request, position, wait }
+    }
+}
+
 /// Where they talk.
 pub(super) fn talk(request: &Request) -> ConversationId {
     Conversations::support_id(request.id)
