@@ -259,6 +259,7 @@ impl Table {
                 ConversationTyping => typing,
                 ConversationMute => mute,
                 ConversationArchive => archive,
+                ConversationSearch => search,
                 ConversationAccept => accept,
                 ConversationRefuse => refuse,
             }

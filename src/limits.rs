@@ -2,13 +2,15 @@
 //! the length of a page. Sizes are not here: those are the protocol's.
 
 use crate::error::Result;
+use crate::words::NO_PLACE;
 use dashmap::DashMap;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use protocol::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
-use protocol::{Command, Error, ErrorCode, UserId};
+use protocol::{Command, Error, ErrorCode, Millis, UserId};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// People whose rates are remembered; beyond it, those at rest are forgotten.
@@ -184,6 +186,20 @@ pub fn page(wanted: Option<u32>) -> Result<u32> {
         limit @ 1..=PAGE_ITEMS_MAX => Ok(limit),
         _ => Err(Error::invalid("limit", format!("A page has 1 to {PAGE_ITEMS_MAX} items."))),
     }
+}
+
+/// Where a page begins: the `next` of the page before, as its list wrote it.
+pub fn place<T>(after: Option<&str>, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>> {
+    let Some(text) = after else { return Ok(None) };
+    read(text).map(Some).ok_or_else(|| Error::invalid("after", NO_PLACE))
+}
+
+/// The same in a list by time and id.
+pub fn place_in_time<I: FromStr>(after: Option<&str>) -> Result<Option<(Millis, I)>> {
+    place(after, |text| {
+        let (at, id) = text.split_once('.')?;
+        Some((at.parse().ok()?, id.parse().ok()?))
+    })
 }
 
 /// Whether others get to read what the command writes.

@@ -112,6 +112,33 @@ pub struct List {
     pub limit: Option<u32>,
 }
 
+/// `conversation.search`, in messages one can read. Newest activity first, and in each conversation the newest
+/// text first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Search {
+    /// 2–200 characters. A message has to hold each of the words, or parts of words, in any case.
+    pub text: String,
+    /// Only in this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<ConversationId>,
+    /// `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// 1–100; 50 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// The result of `conversation.search`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FoundMessages {
+    /// Events `message.created`, with the text as it is now. A page may be empty and have a next one.
+    pub items: Vec<Push<Event>>,
+    /// `after` of the next page, if there is more to look through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
 /// The result of `conversation.list`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Conversations {

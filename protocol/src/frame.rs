@@ -98,6 +98,7 @@ commands! {
     ConversationTyping(conversations::Typing) -> session::Done = "conversation.typing";
     ConversationMute(conversations::Mute) -> session::Done = "conversation.mute";
     ConversationArchive(conversations::Archive) -> session::Done = "conversation.archive";
+    ConversationSearch(conversations::Search) -> conversations::FoundMessages = "conversation.search";
     ConversationAccept(conversations::Accept) -> conversations::ConversationResult = "conversation.accept";
     ConversationRefuse(conversations::Refuse) -> session::Done = "conversation.refuse";
     GroupCreate(groups::Create) -> groups::GroupResult = "group.create";

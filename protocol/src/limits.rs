@@ -129,7 +129,7 @@ pub const RATING_CHARS_MAX: usize = 2_000;
 pub const RATING_STARS_MAX: u8 = 5;
 /// A rating may be changed for this long.
 pub const RATING_EDIT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
-/// `text` of a search in one's history.
+/// `text` of a search in one's history, or one's conversations.
 pub const SEARCH_CHARS_MAX: usize = 200;
 /// Messages that a stranger may send before the other accepts.
 pub const STRANGER_MESSAGES_MAX: u64 = 1;
@@ -137,7 +137,7 @@ pub const STRANGER_MESSAGES_MAX: u64 = 1;
 pub const BLOCKS_MAX: usize = 1_000;
 /// People one may mute.
 pub const MUTES_MAX: usize = 1_000;
-/// Characters of a search for people, at least.
+/// Characters of a search for people or messages, at least.
 pub const SEARCH_CHARS_MIN: usize = 2;
 /// A request to be friends that was declined can come again from the same person after this.
 pub const FRIEND_AGAIN_MS: i64 = 7 * 24 * 60 * 60 * 1_000;

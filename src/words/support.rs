@@ -94,8 +94,6 @@ fn thousands(n: usize) -> String {
     }
 }
 
-/// A place in a list that is none.
-pub const NO_PLACE: &str = "This is not a place in the list.";
 /// Coaches only.
 pub const FOR_COACHES: &str = "Requests are answered by coaches.";
 /// To somebody whose words sound like an emergency.

@@ -53,6 +53,7 @@ mod redis_server;
 mod registry;
 mod resume;
 mod schema;
+mod search;
 mod sequencer;
 mod server;
 mod silence;

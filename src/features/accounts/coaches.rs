@@ -13,7 +13,7 @@ use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamE
 use protocol::coaches::{
     Application, Applications, Apply, Coach, CoachChanged, CoachState, Coaches, Rating, UpdateCoach,
 };
-use protocol::{Error, ErrorCode, Patch, Topic, UserId};
+use protocol::{ErrorCode, Patch, Topic, UserId};
 use serde::Deserialize;
 use std::sync::{Arc, Weak};
 
@@ -329,9 +329,7 @@ impl Accounts {
         matches: impl Fn(&CoachListRow) -> bool + Send + Sync,
         find: impl Fn(UserId) -> BoxFuture<'a, Result<Option<T>>> + Send + Sync,
     ) -> Result<(Vec<T>, Option<String>)> {
-        let place = after.map(str::parse::<UserId>).transpose();
-        let mut after =
-            place.map_err(|_| Error::invalid("after", "This is not a place in the list."))?;
+        let mut after = limits::place(after, |text| text.parse().ok())?;
         let mut items = Vec::new();
         loop {
             let rows = rows::coaches(&self.store, after, LIST_ROWS_MAX).await?;

@@ -12,6 +12,7 @@ mod personal;
 mod refusal;
 mod requests;
 mod rows;
+mod search;
 mod view;
 
 pub use away::UNREAD_TIMER;

@@ -6,12 +6,12 @@ use crate::error::Result;
 use crate::limits;
 use crate::log::{self, Head, OwnedHead, Span};
 use protocol::conversations::{Conversation, Conversations as Page, List, Request};
-use protocol::{ConversationId, Error, Topic, UserId};
+use protocol::{ConversationId, Topic, UserId};
 
 use super::model::State;
 
 /// Conversations that one page of a list looks at.
-const LOOKS_MAX: usize = 1_000;
+pub(super) const LIST_LOOKS_MAX: usize = 1_000;
 /// Of which so many are read together, at least.
 const LOOKS_AT_ONCE: usize = 32;
 
@@ -79,7 +79,7 @@ impl Conversations {
 
     /// Whether a conversation is in none of somebody's lists: one of the two blocked the other, a
     /// stranger said nothing yet, or was refused.
-    async fn is_hidden(&self, state: &State, user: UserId) -> Result<bool> {
+    pub(super) async fn is_hidden(&self, state: &State, user: UserId) -> Result<bool> {
         let Some(other) = state.other(user) else { return Ok(false) };
         if let Some(asked) = state.asked.filter(|asked| asked.by != user)
             && (state.messages == 0 || asked.refused_at.is_some())
@@ -94,15 +94,15 @@ impl Conversations {
     /// may hold less than was asked for, and still say where the next one begins.
     pub(super) async fn page(&self, user: UserId, list: &List) -> Result<Page> {
         let limit = limits::page(list.limit)? as usize;
-        let after = list.after.as_deref().map(Place::parse).transpose()?;
+        let after = limits::place(list.after.as_deref(), Place::parse)?;
         let newest = self.newest(user, after).await?;
         let settings = rows::settings(&self.store, user).await?;
 
         let mut items = Vec::new();
         let mut rest = newest.into_iter();
         let (mut last, mut looked) = (None, 0);
-        while items.len() < limit && looked < LOOKS_MAX && !rest.as_slice().is_empty() {
-            let take = (limit - items.len()).max(LOOKS_AT_ONCE).min(LOOKS_MAX - looked);
+        while items.len() < limit && looked < LIST_LOOKS_MAX && !rest.as_slice().is_empty() {
+            let take = (limit - items.len()).max(LOOKS_AT_ONCE).min(LIST_LOOKS_MAX - looked);
             let chunk = rest.as_slice().get(..take).unwrap_or(rest.as_slice());
             let topics = chunk.iter().map(|row| Topic::Conversation(row.conversation_id)).collect();
             let heads = self.log.heads(topics).await?;
@@ -141,13 +141,13 @@ impl Conversations {
 
     /// The newest of a person's conversations behind a place, newest first: one more than a page
     /// looks at.
-    async fn newest(&self, user: UserId, after: Option<Place>) -> Result<Vec<InboxRow>> {
+    pub(super) async fn newest(&self, user: UserId, after: Option<Place>) -> Result<Vec<InboxRow>> {
         let mut newest: Vec<InboxRow> = Vec::new();
         rows::each_inbox(&self.store, user, INBOX_ROWS_MAX, |page| {
             let behind = |row: &InboxRow| after.is_none_or(|after| Place::of(row) < after);
             newest.extend(page.into_iter().filter(behind));
             newest.sort_unstable_by_key(|row| std::cmp::Reverse(Place::of(row)));
-            newest.truncate(LOOKS_MAX + 1);
+            newest.truncate(LIST_LOOKS_MAX + 1);
         })
         .await?;
         Ok(newest)
@@ -155,7 +155,7 @@ impl Conversations {
 }
 
 /// Whether a stranger's words wait for this person's answer.
-fn waits_for(state: &State, user: UserId) -> bool {
+pub(super) fn waits_for(state: &State, user: UserId) -> bool {
     state.asked.is_some_and(|asked| asked.by != user)
 }
 
@@ -166,18 +166,25 @@ fn is_archived(state: &State, settings: &[SettingRow]) -> bool {
 
 /// Where a conversation stands in the list: by time, then by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place(i64, ConversationId);
+pub(super) struct Place(i64, ConversationId);
 
 impl Place {
-    fn of(row: &InboxRow) -> Self {
+    pub(super) fn of(row: &InboxRow) -> Self {
         Self(row.head_at.unwrap_or(0), row.conversation_id)
     }
 
-    fn parse(text: &str) -> Result<Self> {
-        let parsed = text
-            .split_once('.')
-            .and_then(|(at, id)| Some(Self(at.parse().ok()?, id.parse().ok()?)));
-        parsed.ok_or_else(|| Error::invalid("after", "This is not a place in the list."))
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (at, id) = text.split_once('.')?;
+        Some(Self(at.parse().ok()?, id.parse().ok()?))
+    }
+
+    /// In no list.
+    pub(super) const fn nowhere(id: ConversationId) -> Self {
+        Self(0, id)
+    }
+
+    pub(super) const fn conversation(self) -> ConversationId {
+        self.1
     }
 }
 

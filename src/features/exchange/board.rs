@@ -45,7 +45,7 @@ impl Exchange {
     pub async fn board(&self, caller: &Caller, get: GetBoard) -> Result<Board> {
         self.as_trainee(caller, get.group_id).await?;
         let limit = limits::page(get.limit)?;
-        let after = lists::place(get.after.as_deref())?;
+        let after = limits::place_in_time(get.after.as_deref())?;
         let places = rows::board(&self.store, get.group_id, after, limit).await?;
         let next = lists::next(&places, limit);
         let found = self.all(places.iter().map(|(_, id)| *id)).await?;

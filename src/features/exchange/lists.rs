@@ -8,9 +8,9 @@ use crate::auth::Caller;
 use crate::error::Result;
 use crate::limits;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use protocol::ExchangeId;
 use protocol::exchange::{Entry, GetLedger, Ledger, List, Sessions};
 use protocol::people::Person;
-use protocol::{Error, ExchangeId};
 
 /// Sessions that one list reads at the same time.
 const READS_AT_ONCE: usize = 16;
@@ -19,7 +19,7 @@ impl Exchange {
     /// `exchange.list`
     pub async fn list(&self, caller: &Caller, list: List) -> Result<Sessions> {
         let limit = limits::page(list.limit)?;
-        let after = place(list.after.as_deref())?;
+        let after = limits::place_in_time(list.after.as_deref())?;
         let places = rows::own(&self.store, caller.user_id, after, limit).await?;
         let found = self.all(places.iter().map(|(_, id)| *id)).await?;
         let wanted = |created_at, session: &Session| {
@@ -42,7 +42,7 @@ impl Exchange {
     /// `exchange.ledger`
     pub async fn ledger(&self, caller: &Caller, get: GetLedger) -> Result<Ledger> {
         let limit = limits::page(get.limit)?;
-        let after = place(get.after.as_deref())?;
+        let after = limits::place_in_time(get.after.as_deref())?;
         let snapshot = self.store.load(rows::calendar_partition(caller.user_id)).await?;
         let calendar = rows::calendar(&snapshot)?;
         let rows = rows::ledger(&self.store, caller.user_id, after, limit).await?;
@@ -78,19 +78,6 @@ pub(super) fn entry(row: rows::LedgerRow) -> Entry {
         received_min: row.received_min,
         completed_at: row.completed_at,
     }
-}
-
-/// The place that a client came to.
-pub(super) fn place(after: Option<&str>) -> Result<Option<Place>> {
-    let read = |text: &str| {
-        let (at, id) = text.split_once('.')?;
-        Some((at.parse().ok()?, id.parse().ok()?))
-    };
-    after
-        .map(|text| {
-            read(text).ok_or_else(|| Error::invalid("after", "This is not a place in the list."))
-        })
-        .transpose()
 }
 
 /// Where the next page begins, if there may be one.

@@ -17,7 +17,7 @@ use protocol::notifications::{
     Service, SetSettings, Settings, SettingsResult, Unregister, VapidKey, Which,
 };
 use protocol::session::Done;
-use protocol::{EndpointId, Error, ErrorCode, Millis, NotificationId};
+use protocol::{EndpointId, Error, ErrorCode};
 
 /// What holds where no quiet hours were set.
 const NO_QUIET: Quiet = Quiet { on: false, from_min: 22 * 60, until_min: 7 * 60 };
@@ -26,7 +26,7 @@ impl Notifications {
     /// `notification.list`
     pub async fn list(&self, caller: &Caller, list: List) -> Result<Page> {
         let limit = limits::page(list.limit)? as usize;
-        let after = list.after.as_deref().map(place).transpose()?;
+        let after = limits::place_in_time(list.after.as_deref())?;
         let shelf = self.caught_up(caller.user_id).await?;
         let shelf = self.tellable(caller.user_id, shelf).await?;
         let only_unread = list.unread.unwrap_or(false);
@@ -181,12 +181,6 @@ fn token(register: &Register) -> Result<String> {
         return Err(Error::invalid("token", words::TOKEN_WRONG));
     }
     Ok(token)
-}
-
-fn place(text: &str) -> Result<(Millis, NotificationId)> {
-    let place =
-        text.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
-    place.ok_or_else(|| Error::invalid("after", "This is not a place in the list."))
 }
 
 pub(super) fn wire(choices: &Choices) -> Settings {

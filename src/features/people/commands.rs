@@ -6,6 +6,7 @@ use crate::auth::Caller;
 use crate::error::Result;
 use crate::limits;
 use crate::store::Change;
+use protocol::UserId;
 use protocol::limits::{BLOCKS_MAX, MUTES_MAX};
 use protocol::people::{
     AcceptFriend, ApproveFollower, Audience, Block, CancelFriend, DeclineFriend, Follow,
@@ -13,7 +14,6 @@ use protocol::people::{
     ListMutes, MutePerson, People as Page, PrivacyResult, Profile, ProfileResult, RejectFollower,
     RelationResult, RemoveFriend, RequestFriend, SetPrivacy, Unblock, Unfollow, UnmutePerson,
 };
-use protocol::{Error, UserId};
 
 impl People {
     /// `profile.get`: as much as its owner lets the caller see.
@@ -194,9 +194,7 @@ impl People {
         limit: Option<u32>,
     ) -> Result<Page> {
         let limit = limits::page(limit)?;
-        let after = after.map(str::parse::<UserId>).transpose();
-        let after =
-            after.map_err(|_| Error::invalid("after", "This is not a place in the list."))?;
+        let after = limits::place(after, |text| text.parse().ok())?;
         let ids = self.relations.listed(caller.user_id, list, after, limit).await?;
         let next = (ids.len() == limit as usize).then(|| ids.last().map(UserId::to_string));
         Ok(Page { items: self.accounts.people_of(&ids).await?, next: next.flatten() })

@@ -37,7 +37,7 @@ impl People {
             let message = format!("Please write {SEARCH_CHARS_MIN} to {NAME_CHARS_MAX} letters.");
             return Err(Error::invalid("text", message));
         }
-        let mut after = search.after.as_deref().map(parse).transpose()?;
+        let mut after = limits::place(search.after.as_deref(), parse)?;
         let mut items: Vec<Found> = Vec::new();
         // The place of the last one who is shown.
         let mut last: Option<Place> = None;
@@ -144,8 +144,7 @@ fn written((term, user): &Place) -> String {
     text
 }
 
-fn parse(text: &str) -> Result<Place> {
-    let parsed =
-        text.split_once('.').and_then(|(id, term)| Some((term.to_owned(), id.parse().ok()?)));
-    parsed.ok_or_else(|| Error::invalid("after", "This is not a place in the list."))
+fn parse(text: &str) -> Option<Place> {
+    let (id, term) = text.split_once('.')?;
+    Some((term.to_owned(), id.parse().ok()?))
 }

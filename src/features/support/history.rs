@@ -12,10 +12,9 @@ use crate::auth::Caller;
 use crate::error::Result;
 use crate::limits;
 use crate::store::LIST_ROWS_MAX;
-use crate::words::support as words;
 use protocol::limits::{EXPERTISE_CHARS_MAX, SEARCH_CHARS_MAX};
 use protocol::support::{self, GetHistory, History};
-use protocol::{DeskId, Error, Millis, RequestId, UserId};
+use protocol::{DeskId, Millis, RequestId, UserId};
 use uuid::Uuid;
 
 /// Rows that one call looks through, at most; what is left is behind `next`.
@@ -37,7 +36,7 @@ impl Support {
         if let Some(wanted) = &get.text {
             text("text", wanted, 1, SEARCH_CHARS_MAX)?;
         }
-        let mut after = get.after.as_deref().map(place).transpose()?;
+        let mut after = limits::place_in_time(get.after.as_deref())?;
         if let Some(to) = get.to_at
             && after.is_none_or(|(at, _)| at >= to)
         {
@@ -161,10 +160,4 @@ impl Filter {
             && get.member_id.is_none_or(|member| member == request.member.id)
             && (has(&request.subject) || request.summary.as_deref().is_some_and(has))
     }
-}
-
-fn place(text: &str) -> Result<(Millis, RequestId)> {
-    let place =
-        text.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
-    place.ok_or_else(|| Error::invalid("after", words::NO_PLACE))
 }

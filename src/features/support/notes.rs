@@ -18,7 +18,7 @@ use crate::words;
 use protocol::conversations::Kind;
 use protocol::limits::{NOTE_CHARS_MAX, NOTES_PER_MEMBER_MAX};
 use protocol::support::{GetNotes, Note, NoteResult, Notes, WriteNote};
-use protocol::{Error, ErrorCode, Millis, NoteId, RequestId, UserId};
+use protocol::{Error, ErrorCode, NoteId, RequestId, UserId};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -71,7 +71,7 @@ impl Support {
     pub async fn notes(&self, caller: &Caller, get: GetNotes) -> Result<Notes> {
         as_coach(caller)?;
         let limit = limits::page(get.limit)? as usize;
-        let after = get.after.as_deref().map(place).transpose()?;
+        let after = limits::place_in_time(get.after.as_deref())?;
         let (member, request) = match (get.request_id, get.member_id) {
             (Some(request), None) => {
                 let route = rows::route(&self.store, request).await?;
@@ -139,10 +139,4 @@ fn opened(key: &OwnerKey, member: UserId, row: &NoteRow) -> Option<Note> {
         text: text?,
         written_at: row.written_at,
     })
-}
-
-fn place(text: &str) -> Result<(Millis, NoteId)> {
-    let place =
-        text.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
-    place.ok_or_else(|| Error::invalid("after", words::support::NO_PLACE))
 }
