@@ -19,6 +19,7 @@ pub mod id;
 pub mod limits;
 pub mod log;
 pub mod mail;
+mod memory;
 pub mod outbound;
 pub mod presence;
 pub mod problem;

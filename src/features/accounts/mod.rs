@@ -18,7 +18,6 @@ mod letters;
 mod lifecycle;
 mod logins;
 mod model;
-mod names;
 mod passwords;
 mod personal;
 mod profiles;
@@ -47,10 +46,10 @@ use crate::auth::{AccessTokens, MasterKey, Passwords, RefreshTokens};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::mail::Post;
+use crate::memory::Memory;
 use crate::rates::Counter;
 use crate::store::Store;
 use crate::timers::Timers;
-use names::Names;
 use personal::Keepers;
 use protocol::close::CloseCode;
 use protocol::{LoginId, Millis, UserId};
@@ -60,6 +59,10 @@ use std::sync::{Arc, OnceLock, Weak};
 use throttle::Throttle;
 use verifying::Verified;
 
+/// Names that are remembered: lists show the same few again and again.
+const NAMES_MAX: usize = 20_000;
+/// A name that changed on another node is seen here after this.
+const NAME_AGE_MAX_MS: Millis = 60_000;
 const DAY_MS: Millis = 24 * 60 * 60 * 1_000;
 
 /// The effect of what others see of an account: made, renamed, suspended, gone. Body: whose.
@@ -81,7 +84,7 @@ pub struct Accounts {
     clock: Clock,
     settings: AccountSettings,
     throttle: Throttle,
-    names: Names,
+    names: Memory<UserId, Arc<str>>,
     verified: Verified,
     post: Arc<Post>,
     timers: Arc<dyn Timers>,
@@ -187,7 +190,7 @@ impl Accounts {
             clock: parts.clock,
             throttle: Throttle::new(&parts.settings.rates, parts.counter),
             settings: parts.settings,
-            names: Names::default(),
+            names: Memory::new(NAMES_MAX, NAME_AGE_MAX_MS),
             verified: Verified::default(),
             post: parts.post,
             timers: parts.timers,

@@ -131,18 +131,19 @@ impl Accounts {
                 Ok((changed(&before, &after), after))
             })
             .await?;
-        self.names.put(user_id, Arc::from(whole.account.name.as_str()), self.clock.now());
+        self.names.forget(user_id);
         Ok(whole)
     }
 
     /// A person's name; `None` where there is no such person, or none any more.
     pub async fn person(&self, user_id: UserId) -> Result<Option<Person>> {
         let now = self.clock.now();
-        if let Some(name) = self.names.get(user_id, now) {
-            return Ok(Some(Person { id: user_id, name: name.as_ref().to_owned() }));
-        }
+        let begun = match self.names.get(user_id, now) {
+            Ok(name) => return Ok(Some(Person { id: user_id, name: name.as_ref().to_owned() })),
+            Err(begun) => begun,
+        };
         let Some(account) = self.account(user_id).await? else { return Ok(None) };
-        self.names.put(user_id, Arc::from(account.name.as_str()), now);
+        self.names.put(user_id, Arc::from(account.name.as_str()), now, begun);
         Ok(Some(Person { id: user_id, name: account.name }))
     }
 

@@ -22,8 +22,9 @@ use crate::clock::Clock;
 use crate::error::{Result, not_found};
 use crate::features::accounts::Accounts;
 use crate::features::notifications::Notifications;
-use crate::features::people::{Act, Memory, People};
+use crate::features::people::{Act, People};
 use crate::log::{self, Append, Appended, Entry, Gate, Head, Key, Log, OwnedHead, Span, Stamped};
+use crate::memory::Memory;
 use crate::rights::Visible;
 use crate::store::{OutKey, Store};
 use crate::timers::Timers;
@@ -167,7 +168,7 @@ impl Conversations {
             accounts: parts.accounts,
             people: parts.people,
             strangers_ask: parts.strangers_ask,
-            talks: Memory::lasting(requests::TALK_AGE_MAX_MS),
+            talks: Memory::new(requests::TALKS_MAX, requests::TALK_AGE_MAX_MS),
             away: Arc::new(Away::new(parts.notifications, parts.timers)),
             clock: parts.clock,
         })

@@ -18,7 +18,9 @@ use protocol::conversations::{
 use protocol::session::Done;
 use protocol::{ConversationId, Error, Millis, Topic, UserId};
 
-/// What never changes of a conversation is remembered so long.
+/// Conversations of which is remembered what never changes.
+pub(super) const TALKS_MAX: usize = 50_000;
+/// How long.
 pub(super) const TALK_AGE_MAX_MS: Millis = 60 * 60_000;
 
 /// What a message has to ask for, as far as it never changes.

@@ -71,45 +71,29 @@ struct Hunt {
     looks: usize,
 }
 
-/// An event that holds all the words.
-enum Hit {
-    Message(Push<Event>),
-    /// Of the message that stands there.
-    Edit {
-        of: Seq,
-        text: String,
-    },
-}
-
 impl Hunt {
     fn is_over(&self) -> bool {
         self.items.len() >= self.limit || self.bytes >= READ_BYTES || self.looks >= LOOKS_MAX
     }
 
-    /// Whether an event holds the text of a message, as one sees it, and all the words.
-    fn hits(&self, entry: &Entry, topic: Topic, until: Option<Seq>) -> Result<Option<Hit>> {
+    /// An event that holds the text of a message, as one sees it, and all the words.
+    fn hit(&self, topic: Topic, entry: &Entry, until: Option<Seq>) -> Result<Option<Push<Event>>> {
         let names = ["message.created", "message.edited"];
         if !names.iter().any(|name| log::is_named(&entry.body, name)) {
             return Ok(None);
         }
         let push = log::decode(topic, entry)?;
-        let hit = match &push.body {
-            // Its text stands with its edit, unless that came too late for one to see.
-            Event::MessageCreated(message)
-                if message.changed_by.is_some_and(|by| until.is_none_or(|until| by <= until)) =>
-            {
-                None
+        let text = match &push.body {
+            Event::MessageCreated(message) => {
+                // Its text stands with its edit, unless that came too late for one to see.
+                let moved = |by| until.is_none_or(|until| by <= until);
+                message.text.as_deref().filter(|_| !message.changed_by.is_some_and(moved))
             }
-            Event::MessageCreated(message) => message.text.clone().map(|text| (text, None)),
-            Event::MessageEdited(edit) => {
-                edit.text.clone().map(|text| (text, Some(edit.message_seq)))
-            }
+            Event::MessageEdited(edit) => edit.text.as_deref(),
             _ => None,
         };
-        Ok(hit.filter(|(text, _)| self.words.are_in(text)).map(|(text, of)| match of {
-            None => Hit::Message(push),
-            Some(of) => Hit::Edit { of, text },
-        }))
+        let is_hit = text.is_some_and(|text| self.words.are_in(text));
+        Ok(is_hit.then_some(push))
     }
 }
 
@@ -188,7 +172,7 @@ impl Conversations {
             let page = self.log.read(topic, span, READ_EVENTS, READ_BYTES).await?;
             for entry in page.entries.iter().rev() {
                 hunt.looks += 1;
-                if let Some(hit) = hunt.hits(entry, topic, until)? {
+                if let Some(hit) = hunt.hit(topic, entry, until)? {
                     hunt.bytes += entry.body.len();
                     hunt.items.extend(self.whole(id, hit).await?);
                 }
@@ -204,14 +188,12 @@ impl Conversations {
     }
 
     /// The message, with its text as it is now.
-    async fn whole(&self, id: ConversationId, hit: Hit) -> Result<Option<Push<Event>>> {
-        let (of, text) = match hit {
-            Hit::Message(push) => return Ok(Some(push)),
-            Hit::Edit { of, text } => (of, text),
-        };
-        Ok(self.event_at(id, of).await?.map(|(mut push, _)| {
+    async fn whole(&self, id: ConversationId, hit: Push<Event>) -> Result<Option<Push<Event>>> {
+        let Event::MessageEdited(edit) = hit.body else { return Ok(Some(hit)) };
+        let found = self.event_at(id, edit.message_seq).await?;
+        Ok(found.map(|(mut push, _)| {
             if let Event::MessageCreated(message) = &mut push.body {
-                message.text = Some(text);
+                message.text = edit.text;
             }
             push
         }))

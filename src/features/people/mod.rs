@@ -10,7 +10,6 @@
 
 mod commands;
 mod may;
-mod memory;
 mod model;
 mod personal;
 mod refusal;
@@ -19,7 +18,6 @@ mod rows;
 mod search;
 
 pub use may::Act;
-pub(crate) use memory::Memory;
 pub(crate) use model::Refusal;
 pub use model::{Follow, Friends, Pair, Side, Stance, Two, Wish};
 pub use relations::{PROJECT, Project, Relations, SHUT};
@@ -28,10 +26,16 @@ use crate::bus::{Bus, Control};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::features::accounts::Accounts;
+use crate::memory::Memory;
 use crate::store::Store;
 use may::Facts;
-use protocol::UserId;
+use protocol::{Millis, UserId};
 use std::sync::{Arc, OnceLock};
+
+/// People, and pairs of them, of whom something is remembered.
+const KEPT_MAX: usize = 50_000;
+/// What another node changed and could not tell is seen here after this.
+const KEPT_AGE_MAX_MS: Millis = 30_000;
 
 /// The effect of a changed choice; body: whose.
 pub const CHOSEN: &str = "people.chosen";
@@ -65,8 +69,8 @@ impl People {
             bus,
             accounts,
             clock,
-            facts: Memory::default(),
-            pairs: Memory::default(),
+            facts: Memory::new(KEPT_MAX, KEPT_AGE_MAX_MS),
+            pairs: Memory::new(KEPT_MAX, KEPT_AGE_MAX_MS),
             changed: OnceLock::new(),
         })
     }

@@ -2,8 +2,8 @@
 //! stale end is refused, and whatever is told to a caller rests on more than this.
 
 use crate::log::OwnedHead;
+use hashlink::LruCache;
 use protocol::Topic;
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Topics whose end is remembered; beyond it, those not used for longest are forgotten.
@@ -18,58 +18,38 @@ pub(super) struct Known {
     pub(super) settled: bool,
 }
 
-/// Two generations: what was not used during a whole one goes.
-#[derive(Debug, Default)]
-struct Generations {
-    young: HashMap<Topic, Known>,
-    old: HashMap<Topic, Known>,
+/// The ends of topics: what was not used for longest goes first.
+pub(super) struct Ends(Mutex<LruCache<Topic, Known>>);
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::new(KNOWN_TOPICS_MAX)))
+    }
 }
 
-/// The ends of topics.
-#[derive(Debug, Default)]
-pub(super) struct Ends(Mutex<Generations>);
-
 impl Ends {
-    fn lock(&self) -> MutexGuard<'_, Generations> {
+    fn lock(&self) -> MutexGuard<'_, LruCache<Topic, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn get(&self, topic: Topic) -> Option<Known> {
-        let mut ends = self.lock();
-        if let Some(known) = ends.young.get(&topic) {
-            return Some(known.clone());
-        }
-        let known = ends.old.remove(&topic)?;
-        ends.keep(topic, known.clone());
-        Some(known)
+        self.lock().get(&topic).cloned()
     }
 
     pub(super) fn set(&self, topic: Topic, known: Known) {
-        self.lock().keep(topic, known);
+        self.lock().insert(topic, known);
     }
 
     /// Remembers what a read saw, unless more is known.
     pub(super) fn seen(&self, topic: Topic, head: &OwnedHead) {
-        let known = self.get(topic);
-        if known.is_none_or(|known| known.head.seq < head.seq) {
-            self.set(topic, Known { head: head.clone(), settled: false });
+        let mut ends = self.lock();
+        if ends.get(&topic).is_none_or(|known| known.head.seq < head.seq) {
+            ends.insert(topic, Known { head: head.clone(), settled: false });
         }
     }
 
     pub(super) fn forget(&self, topic: Topic) {
-        let mut ends = self.lock();
-        ends.young.remove(&topic);
-        ends.old.remove(&topic);
-    }
-}
-
-impl Generations {
-    fn keep(&mut self, topic: Topic, known: Known) {
-        self.old.remove(&topic);
-        self.young.insert(topic, known);
-        if self.young.len() >= KNOWN_TOPICS_MAX / 2 {
-            self.old = std::mem::take(&mut self.young);
-        }
+        self.lock().remove(&topic);
     }
 }
 
@@ -95,8 +75,7 @@ mod tests {
         for n in 2..3 * KNOWN_TOPICS_MAX {
             ends.set(topic(n), known(1, true));
             assert_eq!(ends.get(topic(0)), Some(known(7, true)));
-            let generations = ends.lock();
-            assert!(generations.young.len() + generations.old.len() <= KNOWN_TOPICS_MAX);
+            assert!(ends.lock().len() <= KNOWN_TOPICS_MAX);
         }
         assert_eq!(ends.get(topic(1)), None);
     }

@@ -35,8 +35,10 @@ pub(super) fn set_head(
     } else {
         connection
             .prepare_cached(
-                "INSERT OR REPLACE INTO topic_log_static (topic, bucket, head, head_at, state)
-                 VALUES (?1, 0, ?2, ?3, ?4)",
+                "INSERT INTO topic_log_static (topic, bucket, head, head_at, state)
+                 VALUES (?1, 0, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE
+                 SET head = excluded.head, head_at = excluded.head_at, state = excluded.state",
             )?
             .execute((topic, seq, at, state.unwrap_or_default()))?;
     }
