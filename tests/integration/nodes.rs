@@ -41,6 +41,7 @@ impl World {
             name: "circle".to_owned(),
             description: None,
             kind: None,
+            visibility: None,
             joining: None,
         };
         let group_id = self.a.by(&self.ada, create).await.unwrap().group.id;
