@@ -110,6 +110,7 @@ async fn make_group(dispatch: &Dispatch, callers: &[Caller]) -> Result<()> {
         name: "Evening circle".to_owned(),
         description: Some("A quiet hour, every evening. Come as you are.".to_owned()),
         kind: None,
+        visibility: None,
         joining: None,
     };
     let made = dispatch.command(founder, Command::GroupCreate(create)).await?;

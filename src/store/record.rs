@@ -1,8 +1,8 @@
 //! Typed rows: a struct per kind of row, and the values its columns hold.
 
 use protocol::{
-    Blob, ConversationId, DeskId, EndpointId, ExchangeId, GroupId, LoginId, MediaId, MessageId,
-    NoteId, NotificationId, PostId, RequestId, UserId,
+    Blob, CategoryId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId, LoginId, MediaId,
+    MessageId, NoteId, NotificationId, PostId, RequestId, UserId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -79,6 +79,7 @@ fields! {
     GroupId: Uuid, |v: GroupId| v.0, |v: &Uuid| Some(GroupId(*v));
     NotificationId: Uuid, |v: NotificationId| v.0, |v: &Uuid| Some(NotificationId(*v));
     EndpointId: Uuid, |v: EndpointId| v.0, |v: &Uuid| Some(EndpointId(*v));
+    CategoryId: Uuid, |v: CategoryId| v.0, |v: &Uuid| Some(CategoryId(*v));
     PostId: Uuid, |v: PostId| v.0, |v: &Uuid| Some(PostId(*v));
     DeskId: Uuid, |v: DeskId| v.0, |v: &Uuid| Some(DeskId(*v));
     RequestId: Uuid, |v: RequestId| v.0, |v: &Uuid| Some(RequestId(*v));

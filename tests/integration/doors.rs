@@ -61,6 +61,7 @@ async fn group_of(server: &TestServer, owner: &Person, member: &Person) -> Group
         name: "circle".to_owned(),
         description: None,
         kind: None,
+        visibility: None,
         joining: None,
     };
     let group_id = server.by(owner, create).await.unwrap().group.id;

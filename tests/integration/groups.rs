@@ -15,6 +15,7 @@ fn create(name: &str) -> Create {
         name: name.to_owned(),
         description: None,
         kind: None,
+        visibility: None,
         joining: None,
     }
 }

@@ -193,6 +193,7 @@ async fn a_life(server: &TestServer, anna: &Person, ben: &Person) -> (Topic, pro
         client_id: client_id(),
         name: "Walks".to_owned(),
         description: None,
+        visibility: None,
         joining: None,
     };
     let group_id = server.by(anna, create).await.unwrap().group.id;
@@ -291,6 +292,7 @@ async fn who_is_not_verified_looks_and_asks_but_reaches_nobody_else() {
         client_id: client_id(),
         name: "Walks".to_owned(),
         description: None,
+        visibility: None,
         joining: None,
     };
     let made = server.by(&anna, create()).await.map(|_| Value::Null);

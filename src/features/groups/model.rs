@@ -1,95 +1,118 @@
-//! The rules of membership. Pure.
+//! The rules of groups: what a person may be to one, and do in it. Pure.
 
-use protocol::groups::Role;
-use protocol::{Error, ErrorCode};
+mod charter;
+mod decide;
+#[cfg(test)]
+mod tests;
 
-/// What a person is in a group.
+pub(super) use charter::{Category, Charter, Edit, edit, may_see, may_see_members};
+pub(super) use decide::{Actor, Held, Step, authorise, decide};
+
+use protocol::groups::{Role, Standing as Shown};
+
+/// What a person is to a group: a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Never was in it.
+pub enum Standing {
+    /// Never had to do with it.
     Stranger,
+    /// Asked to get in.
+    Requested,
+    /// Was invited.
+    Invited,
     /// Is in it.
     In(Role),
     /// Was in it.
     Left,
+    /// Asked, and was told no.
+    Rejected,
+    /// Took the request back, or declined the invitation.
+    Withdrawn,
+    /// May not come in.
+    Banned,
 }
 
-/// What a person wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish {
-    /// Make the group, and own it.
-    Found,
-    /// Get in.
-    Join,
-    /// Get out.
-    Leave,
-    /// Be forgotten: out, as owner too.
-    Vanish,
+impl Standing {
+    /// The role of somebody who is in it.
+    pub const fn role(self) -> Option<Role> {
+        match self {
+            Self::In(role) => Some(role),
+            Self::Stranger
+            | Self::Requested
+            | Self::Invited
+            | Self::Left
+            | Self::Rejected
+            | Self::Withdrawn
+            | Self::Banned => None,
+        }
+    }
+
+    /// As the person is told.
+    pub const fn shown(self) -> Option<Shown> {
+        match self {
+            Self::Stranger => None,
+            Self::Requested => Some(Shown::Requested),
+            Self::Invited => Some(Shown::Invited),
+            Self::In(_) => Some(Shown::Member),
+            Self::Left => Some(Shown::Left),
+            Self::Rejected => Some(Shown::Rejected),
+            Self::Withdrawn => Some(Shown::Withdrawn),
+            Self::Banned => Some(Shown::Banned),
+        }
+    }
+
+    /// Looks after the group.
+    pub(super) const fn looks_after(self) -> bool {
+        matches!(self, Self::In(Role::Owner | Role::Moderator))
+    }
 }
+
+/// What somebody may want to do on the wall of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Read it.
+    Read,
+    /// Write on it: posts, comments, likes.
+    Post,
+    /// Pin, lock, or delete what others wrote.
+    Moderate,
+}
+
+/// Whether a person of this standing may.
+pub(super) const fn may(standing: Standing, act: Act) -> bool {
+    match (standing.role(), act) {
+        (None, _) | (Some(Role::Member), Act::Moderate) => false,
+        (Some(_), Act::Read | Act::Post) | (Some(Role::Owner | Role::Moderator), Act::Moderate) => {
+            true
+        }
+    }
+}
+
+/// What a rule says.
+pub(super) type Ruled<T> = Result<T, Refusal>;
 
 /// Why not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    #[error("There is no such group.")]
     NoSuchGroup,
-    #[error("The owner of a group stays in it.")]
+    NoSuchPerson,
+    NoSuchCategory,
+    NotYours,
+    OwnerOnly,
     OwnerStays,
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        let code = match refusal {
-            Refusal::NoSuchGroup => ErrorCode::NotFound,
-            Refusal::OwnerStays => ErrorCode::Conflict,
-        };
-        Self::new(code, refusal.to_string())
-    }
-}
-
-/// The next standing; `None`: it is so already.
-pub(super) fn decide(now: Standing, wish: Wish) -> Result<Option<Standing>, Refusal> {
-    match (now, wish) {
-        (Standing::In(_), Wish::Found | Wish::Join)
-        | (Standing::Left, Wish::Leave)
-        | (Standing::Left | Standing::Stranger, Wish::Vanish) => Ok(None),
-        (Standing::Stranger | Standing::Left, Wish::Found) => Ok(Some(Standing::In(Role::Owner))),
-        (Standing::Stranger | Standing::Left, Wish::Join) => Ok(Some(Standing::In(Role::Member))),
-        (Standing::In(Role::Owner), Wish::Leave) => Err(Refusal::OwnerStays),
-        (Standing::In(_), Wish::Vanish) | (Standing::In(Role::Member), Wish::Leave) => {
-            Ok(Some(Standing::Left))
-        }
-        (Standing::Stranger, Wish::Leave) => Err(Refusal::NoSuchGroup),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_standing_answers_every_wish() {
-        use Standing::{In, Left, Stranger};
-        use Wish::{Found, Join, Leave, Vanish};
-        let table = [
-            (Stranger, Found, Ok(Some(In(Role::Owner)))),
-            (Stranger, Join, Ok(Some(In(Role::Member)))),
-            (Stranger, Leave, Err(Refusal::NoSuchGroup)),
-            (In(Role::Owner), Found, Ok(None)),
-            (In(Role::Owner), Join, Ok(None)),
-            (In(Role::Owner), Leave, Err(Refusal::OwnerStays)),
-            (In(Role::Member), Found, Ok(None)),
-            (In(Role::Member), Join, Ok(None)),
-            (In(Role::Member), Leave, Ok(Some(Left))),
-            (Left, Found, Ok(Some(In(Role::Owner)))),
-            (Left, Join, Ok(Some(In(Role::Member)))),
-            (Left, Leave, Ok(None)),
-            (Stranger, Vanish, Ok(None)),
-            (In(Role::Owner), Vanish, Ok(Some(Left))),
-            (In(Role::Member), Vanish, Ok(Some(Left))),
-            (Left, Vanish, Ok(None)),
-        ];
-        for (now, wish, expected) in table {
-            assert_eq!(decide(now, wish), expected, "{now:?} {wish:?}");
-        }
-    }
+    Banned,
+    IsBanned,
+    NotBanned,
+    InviteOnly,
+    Entitlement,
+    RejectedLately,
+    NoRequest,
+    NoInvitation,
+    NotIn,
+    NotAMember,
+    Blocked,
+    GroupsFull,
+    OwnedFull,
+    AsksFull,
+    WaitingFull,
+    CategoriesFull,
 }
