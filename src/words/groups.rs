@@ -56,7 +56,5 @@ pub const CATEGORIES_FULL: &str = "That is as many categories as a group can hav
 pub const NAME_LENGTH: &str = "A name has 1 to 80 characters.";
 /// A description that is too long.
 pub const DESCRIPTION_LENGTH: &str = "A description has at most 2 000 characters.";
-/// A page that follows none.
-pub const NO_SUCH_PLACE: &str = "This is not a place in the list.";
 /// A list that is not kept.
 pub const NO_SUCH_LIST: &str = "Please choose member, requested, invited or banned.";

@@ -5,6 +5,7 @@ use super::model::{self, Category, Charter, Edit, Refusal, Ruled, Standing};
 use super::{Groups, rows};
 use crate::auth::Caller;
 use crate::error::Result;
+use crate::limits;
 use crate::store::Change;
 use crate::words::groups as words;
 use protocol::groups::{
@@ -232,6 +233,5 @@ pub(super) fn check_description(description: &str) -> Result<()> {
 
 /// `after` of a page, as an id.
 pub(super) fn page_after<T: FromStr>(after: Option<&str>) -> Result<Option<T>> {
-    let after = after.map(str::parse::<T>).transpose();
-    after.map_err(|_| Error::invalid("after", words::NO_SUCH_PLACE))
+    limits::place(after, |text| text.parse().ok())
 }
