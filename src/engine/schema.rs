@@ -22,6 +22,7 @@ const FILES: &[(&str, &str)] = &[
     ("notifications.cql", include_str!("../../schema/notifications.cql")),
     ("groups.cql", include_str!("../../schema/groups.cql")),
     ("conversations.cql", include_str!("../../schema/conversations.cql")),
+    ("payments.cql", include_str!("../../schema/payments.cql")),
     ("support.cql", include_str!("../../schema/support.cql")),
     ("exchange.cql", include_str!("../../schema/exchange.cql")),
 ];
