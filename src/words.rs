@@ -4,9 +4,11 @@
 pub mod accounts;
 pub mod conversations;
 pub mod exchange;
+pub mod idempotency;
 pub mod mails;
 pub mod notes;
 pub mod notifications;
+pub mod payments;
 pub mod people;
 pub mod ratings;
 pub mod session;
