@@ -9,6 +9,7 @@ use crate::features::conversations::{self, Conversations};
 use crate::features::exchange::{self, Exchange};
 use crate::features::groups::{self, Groups};
 use crate::features::notifications::{self, Notifications};
+use crate::features::payments::{self, Payments, PurposeKind};
 use crate::features::people::{self, Act, People};
 use crate::features::support::{self, Support};
 use crate::hub::Link;
@@ -61,6 +62,7 @@ pub struct Features {
     pub(crate) notifications: Arc<Notifications>,
     pub(crate) groups: Arc<Groups>,
     pub(crate) conversations: Arc<Conversations>,
+    pub(crate) payments: Arc<Payments>,
     pub(crate) support: Arc<Support>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) exchange: Arc<Exchange>,
@@ -82,6 +84,7 @@ impl Features {
             Arc::clone(&self.notifications) as _,
             Arc::clone(&self.groups) as _,
             Arc::clone(&self.conversations) as _,
+            Arc::clone(&self.payments) as _,
             Arc::clone(&self.support) as _,
             Arc::clone(&self.exchange) as _,
         ]
@@ -357,6 +360,20 @@ impl Sight for Features {
     }
 }
 
+impl Features {
+    /// What became of a payment goes to the feature that it is for.
+    async fn paid(&self, outcome: payments::Outcome) -> Result<()> {
+        match outcome.charge.purpose.kind() {
+            PurposeKind::Support => self.support.carry_charge(&outcome.charge).await,
+            PurposeKind::Product | PurposeKind::Subscription => {
+                self.payments.carry_outcome(outcome).await
+            }
+            // Nothing is paid for by a booking yet.
+            PurposeKind::Booking => Ok(()),
+        }
+    }
+}
+
 fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     Format::MessagePack.decode(bytes).map_err(|error| internal(&error))
 }
@@ -385,6 +402,11 @@ impl Carry for Features {
                     Ok(())
                 }
                 own if groups::EFFECTS.contains(&own) => self.groups.carry(own, bytes).await,
+                payments::STEP => self.payments.carry_step(body(bytes)?).await,
+                payments::RENEW => self.payments.carry_renew(body(bytes)?).await,
+                payments::RETRY => self.payments.carry_retry(body(bytes)?).await,
+                payments::DROP => self.payments.carry_drop(body(bytes)?).await,
+                payments::OUTCOME => self.paid(body(bytes)?).await,
                 support::ENQUEUE => self.support.carry_enqueue(body(bytes)?).await,
                 support::ENDED => self.support.carry_ended(body(bytes)?).await,
                 support::TALK => self.support.carry_talk(key, &body(bytes)?).await,
@@ -434,6 +456,10 @@ impl Fire for Features {
                     self.notifications.deliver_due(&timer.subject).await
                 }
                 notifications::DIGEST_TIMER => self.notifications.digest_due(&timer.subject).await,
+                payments::PAYMENT_TIMER => self.payments.payment_due(&timer.subject).await,
+                payments::SUBSCRIPTION_TIMER => {
+                    self.payments.subscription_due(&timer.subject).await
+                }
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,
                 exchange::DEADLINE_TIMER => self.exchange.deadline(&timer.subject).await,
                 other => Err(internal(&format_args!("no timer is named {other:?}"))),

@@ -32,6 +32,22 @@ pub fn keyed_digest(key: &[u8; 32], domain: &str, parts: &[&[u8]]) -> [u8; 32] {
     hmac(key, |hash| hash_parts(hash, domain, parts))
 }
 
+/// HMAC-SHA-256 (RFC 2104) of a message, with a key of any length: what others sign for us.
+pub fn message_mac(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let mut block = [0; SHA256_BLOCK_BYTES];
+    let hashed: [u8; 32];
+    let key = if key.len() > SHA256_BLOCK_BYTES {
+        hashed = Sha256::digest(key).into();
+        &hashed
+    } else {
+        key
+    };
+    for (byte, key) in block.iter_mut().zip(key) {
+        *byte = *key;
+    }
+    hmac(&block, |hash| hash.update(message))
+}
+
 /// Random bytes from the system.
 pub fn random<const N: usize>() -> crate::error::Result<[u8; N]> {
     let mut bytes = [0; N];
@@ -52,7 +68,7 @@ fn hash_parts(hash: &mut Sha256, domain: &str, parts: &[&[u8]]) {
     }
 }
 
-fn hmac(key: &[u8; 32], message: impl FnOnce(&mut Sha256)) -> [u8; 32] {
+fn hmac(key: &[u8], message: impl FnOnce(&mut Sha256)) -> [u8; 32] {
     let padded = |pad: u8| {
         let mut block = [pad; SHA256_BLOCK_BYTES];
         for (byte, key) in block.iter_mut().zip(key) {
@@ -83,6 +99,20 @@ mod tests {
         let wanted: Vec<u8> =
             (0..32).map(|n| u8::from_str_radix(&rfc[2 * n..2 * n + 2], 16).unwrap()).collect();
         assert_eq!(mac.as_slice(), wanted);
+    }
+
+    /// RFC 4231 §4.3 and §4.7: a short key, and one longer than a block.
+    #[test]
+    fn keys_of_any_length_sign() {
+        let bytes = |hex: &str| -> Vec<u8> {
+            (0..32).map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap()).collect()
+        };
+        let short = message_mac(b"Jefe", b"what do ya want for nothing?");
+        let wanted = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(short.as_slice(), bytes(wanted));
+        let text = b"Test Using Larger Than Block-Size Key - Hash Key First";
+        let wanted = "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54";
+        assert_eq!(message_mac(&[0xaa; 131], text).as_slice(), bytes(wanted));
     }
 
     #[test]

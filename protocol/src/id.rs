@@ -96,6 +96,16 @@ ids! {
     EndpointId
     /// An exchange session, or the open offer that it comes of.
     ExchangeId
+    /// A payment.
+    PaymentId
+    /// A refund of a payment, or of a part of it.
+    RefundId
+    /// A plan that people subscribe to.
+    PlanId
+    /// Something that is bought once.
+    ProductId
+    /// Somebody's subscription.
+    SubscriptionId
 }
 
 /// Bytes: base64 (RFC 4648 §4) in JSON, bin in MessagePack.

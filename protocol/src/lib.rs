@@ -12,6 +12,7 @@ mod id;
 mod incoming;
 pub mod limits;
 mod listed;
+mod money;
 mod msgpack;
 mod patch;
 mod topic;
@@ -24,6 +25,7 @@ pub mod conversations;
 pub mod exchange;
 pub mod groups;
 pub mod notifications;
+pub mod payments;
 pub mod people;
 pub mod presence;
 pub mod session;
@@ -35,9 +37,11 @@ pub use error::{Error, ErrorCode};
 pub use frame::{Answer, Command, CommandFrame, Event, Push, Rejected, ReplyFrame, Signal};
 pub use id::{
     Blob, CategoryId, ClientId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId, LoginId,
-    MediaId, MessageId, Millis, NoteId, NotificationId, PostId, RequestId, Seq, SessionId, UserId,
+    MediaId, MessageId, Millis, NoteId, NotificationId, PaymentId, PlanId, PostId, ProductId,
+    RefundId, RequestId, Seq, SessionId, SubscriptionId, UserId,
 };
 pub use incoming::Incoming;
+pub use money::Money;
 pub use patch::Patch;
 pub use topic::{Topic, TopicError};
 pub use union::Call;

@@ -183,3 +183,19 @@ pub const EXCHANGE_TOPIC_CHARS_MAX: usize = 80;
 pub const EXCHANGE_WORD_CHARS_MAX: usize = 1_000;
 /// A note on a session.
 pub const EXCHANGE_NOTE_CHARS_MAX: usize = 4_000;
+/// An amount of money that is paid at once, in minor units.
+pub const PAYMENT_AMOUNT_MAX: i64 = 99_999_999;
+/// What is paid with, in the provider's words.
+pub const PAYMENT_METHOD_BYTES_MAX: usize = 255;
+/// Why a refund, for the payer.
+pub const REFUND_REASON_CHARS_MAX: usize = 500;
+/// The name of a plan or a product.
+pub const PAYMENT_NAME_CHARS_MAX: usize = 80;
+/// What a plan or a product is.
+pub const PAYMENT_DESCRIPTION_CHARS_MAX: usize = 2_000;
+/// Changes of the prices of one plan, or of the price of one product; another one is `full`.
+pub const PAYMENT_PRICE_EDITIONS_MAX: u32 = 200;
+/// Plans and products together; another one is `full`.
+pub const PAYMENT_CATALOG_MAX: usize = 300;
+/// Subscriptions and bought things of one person, ended ones included; another one is `full`.
+pub const PAYMENT_THINGS_MAX: usize = 1_000;

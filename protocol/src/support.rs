@@ -11,6 +11,7 @@ pub use after::{
 };
 
 use crate::id::nullable;
+pub use crate::money::Money;
 use crate::people::Person;
 use crate::{ClientId, ConversationId, DeskId, Millis, RequestId, UserId};
 use serde::{Deserialize, Serialize};
@@ -87,15 +88,6 @@ pub struct Request {
     /// What the member thinks of it, in the history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rating: Option<Rating>,
-}
-
-/// An amount of money.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Money {
-    /// In the currency's minor unit: cents.
-    pub amount: i64,
-    /// ISO 4217, in lower case.
-    pub currency: String,
 }
 
 /// An honest wait: between the 10th and the 90th percentile.

@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-const FEATURES: [&str; 11] = [
+const FEATURES: [&str; 12] = [
     "session",
     "topics",
     "presence",
@@ -23,6 +23,7 @@ const FEATURES: [&str; 11] = [
     "conversations",
     "groups",
     "notifications",
+    "payments",
     "support",
     "exchange",
     "errors",

@@ -12,6 +12,8 @@ pub mod groups;
 
 pub mod conversations;
 
+pub mod payments;
+
 pub mod support;
 
 pub mod exchange;

@@ -2,7 +2,8 @@
 
 use protocol::{
     Blob, CategoryId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId, LoginId, MediaId,
-    MessageId, NoteId, NotificationId, PostId, RequestId, UserId,
+    MessageId, NoteId, NotificationId, PaymentId, PlanId, PostId, ProductId, RefundId, RequestId,
+    SubscriptionId, UserId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -85,6 +86,11 @@ fields! {
     RequestId: Uuid, |v: RequestId| v.0, |v: &Uuid| Some(RequestId(*v));
     NoteId: Uuid, |v: NoteId| v.0, |v: &Uuid| Some(NoteId(*v));
     ExchangeId: Uuid, |v: ExchangeId| v.0, |v: &Uuid| Some(ExchangeId(*v));
+    PaymentId: Uuid, |v: PaymentId| v.0, |v: &Uuid| Some(PaymentId(*v));
+    RefundId: Uuid, |v: RefundId| v.0, |v: &Uuid| Some(RefundId(*v));
+    PlanId: Uuid, |v: PlanId| v.0, |v: &Uuid| Some(PlanId(*v));
+    ProductId: Uuid, |v: ProductId| v.0, |v: &Uuid| Some(ProductId(*v));
+    SubscriptionId: Uuid, |v: SubscriptionId| v.0, |v: &Uuid| Some(SubscriptionId(*v));
 }
 
 impl<F: Field> Field for Option<F> {
