@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Jobs that one transaction takes.
-pub const GROUP_JOBS_MAX: usize = 512;
+pub const GROUP_JOBS_MAX: usize = 128;
 /// Bulk jobs that one transaction takes, where people leave room.
 pub const GROUP_BULK_JOBS_MAX: usize = 32;
 /// Bulk jobs that wait; more wait at the caller.
