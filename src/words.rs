@@ -11,3 +11,4 @@ pub mod people;
 pub mod ratings;
 pub mod session;
 pub mod support;
+pub mod wall;

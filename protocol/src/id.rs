@@ -82,6 +82,8 @@ ids! {
     GroupId
     /// A post on a wall.
     PostId
+    /// A comment on a post.
+    CommentId
     /// A support desk.
     DeskId
     /// A support request.

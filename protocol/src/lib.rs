@@ -29,12 +29,13 @@ pub mod presence;
 pub mod session;
 pub mod support;
 pub mod topics;
+pub mod wall;
 
 pub use codec::{DecodeError, Format};
 pub use error::{Error, ErrorCode};
 pub use frame::{Answer, Command, CommandFrame, Event, Push, Rejected, ReplyFrame, Signal};
 pub use id::{
-    Blob, ClientId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId, LoginId, MediaId,
+    Blob, ClientId, CommentId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId, LoginId, MediaId,
     MessageId, Millis, NoteId, NotificationId, PostId, RequestId, Seq, SessionId, UserId,
 };
 pub use incoming::Incoming;

@@ -24,6 +24,7 @@ const FILES: &[(&str, &str)] = &[
     ("conversations.cql", include_str!("../../schema/conversations.cql")),
     ("support.cql", include_str!("../../schema/support.cql")),
     ("exchange.cql", include_str!("../../schema/exchange.cql")),
+    ("wall.cql", include_str!("../../schema/wall.cql")),
 ];
 
 /// The table of timers, which is a queue; its rows are known to `timers` only.

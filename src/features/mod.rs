@@ -15,3 +15,5 @@ pub mod conversations;
 pub mod support;
 
 pub mod exchange;
+
+pub mod wall;

@@ -1,7 +1,7 @@
 //! Typed rows: a struct per kind of row, and the values its columns hold.
 
 use protocol::{
-    Blob, ConversationId, DeskId, EndpointId, ExchangeId, GroupId, LoginId, MediaId, MessageId,
+    Blob, ClientId, CommentId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId, LoginId, MediaId, MessageId,
     NoteId, NotificationId, PostId, RequestId, UserId,
 };
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,8 @@ fields! {
     GroupId: Uuid, |v: GroupId| v.0, |v: &Uuid| Some(GroupId(*v));
     NotificationId: Uuid, |v: NotificationId| v.0, |v: &Uuid| Some(NotificationId(*v));
     EndpointId: Uuid, |v: EndpointId| v.0, |v: &Uuid| Some(EndpointId(*v));
+    ClientId: Uuid, |v: ClientId| v.0, |v: &Uuid| Some(ClientId(*v));
+    CommentId: Uuid, |v: CommentId| v.0, |v: &Uuid| Some(CommentId(*v));
     PostId: Uuid, |v: PostId| v.0, |v: &Uuid| Some(PostId(*v));
     DeskId: Uuid, |v: DeskId| v.0, |v: &Uuid| Some(DeskId(*v));
     RequestId: Uuid, |v: RequestId| v.0, |v: &Uuid| Some(RequestId(*v));
