@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod conversations;
 pub mod exchange;
+pub mod groups;
 pub mod mails;
 pub mod notes;
 pub mod notifications;

@@ -4,7 +4,8 @@ use crate::fields::{Body, required, scalar};
 use crate::union::{Call, named_union};
 use crate::{
     DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, accounts, coaches,
-    conversations, exchange, groups, notifications, people, presence, session, support, topics, wall,
+    conversations, exchange, groups, notifications, people, presence, session, support, topics,
+    wall,
 };
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};

@@ -10,6 +10,45 @@ pub enum Joining {
     /// Whoever wants to.
     #[default]
     Open,
+    /// By asking: those who look after the group answer.
+    Request,
+    /// By invitation only.
+    Invite,
+    /// With a membership, never by oneself.
+    Entitlement,
+}
+
+/// Who may know of a group. Its wall is for members, whatever this says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    /// Everybody finds it, and sees who is in it.
+    #[default]
+    Public,
+    /// Everybody finds it; who is in it, members see.
+    Private,
+    /// Only its members know of it, and those who were invited.
+    Hidden,
+}
+
+/// What somebody is to a group. Absent: they never had to do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Is in it, in whatever role.
+    Member,
+    /// Asked to get in.
+    Requested,
+    /// Was invited.
+    Invited,
+    /// Was in it.
+    Left,
+    /// Asked, and was told no.
+    Rejected,
+    /// Took the request back, or declined the invitation.
+    Withdrawn,
+    /// May not come in.
+    Banned,
 }
 
 /// What a group is for.
@@ -27,8 +66,10 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Made it, or was given it.
+    /// Made it, or was given it. One for each group.
     Owner,
+    /// Looks after it, with the owner.
+    Moderator,
     /// Takes part.
     Member,
 }
@@ -42,11 +83,14 @@ pub struct Group {
     pub name: String,
     /// What it is about.
     pub description: String,
-    /// Who made it.
+    /// Who owns it.
     pub owner_id: UserId,
     /// What it is for; `community` if absent.
     #[serde(default)]
     pub kind: Kind,
+    /// Who may know of it; `public` if absent.
+    #[serde(default)]
+    pub visibility: Visibility,
     /// How one gets in.
     pub joining: Joining,
     /// When it was made.
@@ -54,6 +98,9 @@ pub struct Group {
     /// What the asker is in it; absent for those who are not members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
+    /// What the asker is to it; absent for strangers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
     /// Seq of the wall's last event.
     pub head_seq: Seq,
 }
@@ -71,6 +118,9 @@ pub struct Create {
     /// `community` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
+    /// `public` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
     /// `open` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub joining: Option<Joining>,

@@ -80,6 +80,8 @@ ids! {
     MediaId
     /// A group with a wall.
     GroupId
+    /// A category of a group's posts.
+    CategoryId
     /// A post on a wall.
     PostId
     /// A comment on a post.

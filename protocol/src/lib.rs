@@ -35,8 +35,9 @@ pub use codec::{DecodeError, Format};
 pub use error::{Error, ErrorCode};
 pub use frame::{Answer, Command, CommandFrame, Event, Push, Rejected, ReplyFrame, Signal};
 pub use id::{
-    Blob, ClientId, CommentId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId, LoginId, MediaId,
-    MessageId, Millis, NoteId, NotificationId, PostId, RequestId, Seq, SessionId, UserId,
+    Blob, CategoryId, ClientId, CommentId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId,
+    LoginId, MediaId, MessageId, Millis, NoteId, NotificationId, PostId, RequestId, Seq, SessionId,
+    UserId,
 };
 pub use incoming::Incoming;
 pub use patch::Patch;

@@ -113,6 +113,22 @@ pub struct CreatePost {
     pub draft: Option<bool>,
 }
 
+impl CreatePost {
+    /// A post of words alone, for now.
+    pub fn new(group_id: GroupId, client_id: ClientId, text: impl Into<String>) -> Self {
+        Self {
+            group_id,
+            client_id,
+            text: text.into(),
+            category_id: None,
+            link: None,
+            media: Vec::new(),
+            publish_at: None,
+            draft: None,
+        }
+    }
+}
+
 /// The result of `post.create`: the post is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostCreated {
@@ -207,6 +223,13 @@ pub struct ListPosts {
     /// 1–100; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+}
+
+impl ListPosts {
+    /// All that is on a wall.
+    pub const fn of(group_id: GroupId) -> Self {
+        Self { group_id, category_id: None, pinned: None, planned: None, after: None, limit: None }
+    }
 }
 
 /// `post.feed`: what is on the walls of all one's groups, newest first.

@@ -7,6 +7,7 @@
 //! nothing is missing and nothing comes twice; durable frames are never dropped (a connection
 //! that can't take them is closed with 4002 and resumes); a jump is announced by `gap` first.
 
+mod apart;
 mod cursors;
 mod delivery;
 pub(crate) mod frame;

@@ -1,8 +1,8 @@
 //! Typed rows: a struct per kind of row, and the values its columns hold.
 
 use protocol::{
-    Blob, ClientId, CommentId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId, LoginId, MediaId, MessageId,
-    NoteId, NotificationId, PostId, RequestId, UserId,
+    Blob, CategoryId, ClientId, CommentId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId,
+    LoginId, MediaId, MessageId, NoteId, NotificationId, PostId, RequestId, UserId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -81,6 +81,7 @@ fields! {
     EndpointId: Uuid, |v: EndpointId| v.0, |v: &Uuid| Some(EndpointId(*v));
     ClientId: Uuid, |v: ClientId| v.0, |v: &Uuid| Some(ClientId(*v));
     CommentId: Uuid, |v: CommentId| v.0, |v: &Uuid| Some(CommentId(*v));
+    CategoryId: Uuid, |v: CategoryId| v.0, |v: &Uuid| Some(CategoryId(*v));
     PostId: Uuid, |v: PostId| v.0, |v: &Uuid| Some(PostId(*v));
     DeskId: Uuid, |v: DeskId| v.0, |v: &Uuid| Some(DeskId(*v));
     RequestId: Uuid, |v: RequestId| v.0, |v: &Uuid| Some(RequestId(*v));

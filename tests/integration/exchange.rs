@@ -86,6 +86,7 @@ async fn circle(server: &TestServer, count: u32) -> (GroupId, Vec<Person>) {
         name: "practice".to_owned(),
         description: None,
         kind: Some(Kind::Training),
+        visibility: None,
         joining: None,
     };
     let group = server.by(&people[0], create).await.unwrap().group;
@@ -468,6 +469,7 @@ async fn only_trainees_of_a_common_training_group_arrange_sessions() {
         name: "circle".to_owned(),
         description: None,
         kind: None,
+        visibility: None,
         joining: None,
     };
     let community = server.by(ada, community).await.unwrap().group;

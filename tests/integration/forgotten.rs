@@ -127,6 +127,7 @@ async fn circle(server: &TestServer, browser: &Browser) -> Circle {
         name: "practice".to_owned(),
         description: None,
         kind: Some(Kind::Training),
+        visibility: None,
         joining: None,
     };
     let group_id = server.by(ben, create).await.unwrap().group.id;

@@ -119,6 +119,7 @@ async fn gather(run: &Run, people: &[Arc<Person>]) -> Result<Topic, SetupError> 
         name: "Load test".to_owned(),
         description: None,
         kind: None,
+        visibility: None,
         joining: None,
     };
     let made = first.call(create).await.map_err(SetupError::during("group.create"))?;

@@ -16,7 +16,7 @@ impl Groups {
     pub async fn create(&self, caller: &Caller, create: Create) -> Result<GroupResult> {
         let owner_id = caller.user_id;
         self.accounts.may_reach_out(owner_id).await?;
-        let Create { client_id, name, description, kind, joining } = create;
+        let Create { client_id, name, description, kind, visibility, joining } = create;
         let description = description.unwrap_or_default();
         if name.trim().is_empty() || name.chars().count() > NAME_CHARS_MAX {
             let message = format!("A name has 1 to {NAME_CHARS_MAX} characters.");
@@ -32,7 +32,17 @@ impl Groups {
             let joining = rows::joining_word(joining.unwrap_or_default());
             let created_at = self.clock.now();
             let kind = Some(rows::kind_word(kind.unwrap_or_default()));
-            let row = GroupRow { group_id, name, description, owner_id, joining, created_at, kind };
+            let visibility = Some(rows::visibility_word(visibility.unwrap_or_default()));
+            let row = GroupRow {
+                group_id,
+                name,
+                description,
+                owner_id,
+                joining,
+                created_at,
+                kind,
+                visibility,
+            };
             rows::put_group(&self.store, row).await?;
         }
         // Again on a retry: a crash may have left the group without its owner.
@@ -81,15 +91,18 @@ impl Groups {
     async fn view(&self, user: UserId, id: GroupId) -> Result<Option<Group>> {
         let Some(row) = rows::group(&self.store, id).await? else { return Ok(None) };
         let head = self.log.heads(vec![Topic::Group(id)]).await?.pop().unwrap_or_default();
+        let standing = self.standing(user, id).await?;
         Ok(Some(Group {
             id,
             name: row.name,
             description: row.description,
             owner_id: row.owner_id,
             kind: rows::kind(row.kind.as_deref())?,
+            visibility: rows::visibility(row.visibility.as_deref())?,
             joining: rows::joining(&row.joining)?,
             created_at: row.created_at,
-            role: self.role(user, id).await?,
+            role: standing.role(),
+            standing: standing.shown(),
             head_seq: head.seq,
         }))
     }

@@ -1,15 +1,17 @@
-//! Groups and the posts on their walls.
+//! Groups: who is in them.
 //!
 //! Owns who is in a group: groups are too large for a log's state, so membership is asked
-//! before each append and, by [`Groups::visible`], before each delivery. Posts live in the log
-//! of `group:<id>`.
+//! before each append and, by [`Groups::visible`], before each delivery. What is on a group's wall
+//! is the business of `wall`.
 
 mod commands;
 mod model;
 mod personal;
-mod posts;
+mod refusal;
 mod rows;
 mod training;
+
+pub use model::{Act, Standing};
 
 use crate::bus::Channel;
 use crate::clock::Clock;
@@ -19,7 +21,7 @@ use crate::hub::Hub;
 use crate::log::Log;
 use crate::rights::Visible;
 use crate::store::{COMMIT_TRIES_MAX, Change, Store};
-use model::{Refusal, Standing, Wish};
+use model::{Refusal, Wish};
 use protocol::groups::{MembershipEnded, MembershipStarted, Role};
 use protocol::{GroupId, Topic, UserId};
 use serde::{Deserialize, Serialize};
@@ -58,7 +60,42 @@ impl Groups {
 
     /// The part of a wall that a person may read.
     pub async fn visible(&self, user: UserId, id: GroupId) -> Result<Option<Visible>> {
-        Ok(self.role(user, id).await?.map(|_| Visible::ALL))
+        Ok(self.may(user, Act::Read, id).await?.then_some(Visible::ALL))
+    }
+
+    /// What a person is to a group; a stranger where there is none.
+    pub async fn standing(&self, user: UserId, id: GroupId) -> Result<Standing> {
+        rows::standing(&self.store.load(rows::membership(id, user)).await?)
+    }
+
+    /// The role of somebody who is in it; `None`: they are not.
+    pub async fn role(&self, user: UserId, id: GroupId) -> Result<Option<Role>> {
+        Ok(self.standing(user, id).await?.role())
+    }
+
+    /// Whether a person may do this on a group's wall, as it is now.
+    pub async fn may(&self, user: UserId, act: Act, id: GroupId) -> Result<bool> {
+        Ok(model::may(self.standing(user, id).await?, act))
+    }
+
+    /// The same as a door: the role of who may. Who is not in it hears that there is no such
+    /// group (`not_found`), who is in it and may not, that this is for others (`forbidden`).
+    pub async fn demand(&self, user: UserId, act: Act, id: GroupId) -> Result<Role> {
+        let standing = self.standing(user, id).await?;
+        let role = standing.role().ok_or(Refusal::NoSuchGroup)?;
+        if model::may(standing, act) { Ok(role) } else { Err(Refusal::NotYours.into()) }
+    }
+
+    /// Those whom a person is in, in order of their ids, after one of them: at most `limit`, no
+    /// more than [`crate::store::LIST_ROWS_MAX`]. A listing may be a moment late: ask
+    /// [`Self::may`] where it matters.
+    pub async fn groups_of(
+        &self,
+        user: UserId,
+        after: Option<GroupId>,
+        limit: u32,
+    ) -> Result<Vec<GroupId>> {
+        rows::groups_of(&self.store, user, after, limit).await
     }
 
     /// Carries out [`PROJECT`]: the projections follow the membership as it is now, so the
@@ -79,17 +116,6 @@ impl Groups {
         Err(busy())
     }
 
-    async fn role(&self, user: UserId, id: GroupId) -> Result<Option<Role>> {
-        match rows::standing(&self.store.load(rows::membership(id, user)).await?)? {
-            Standing::In(role) => Ok(Some(role)),
-            Standing::Stranger | Standing::Left => Ok(None),
-        }
-    }
-
-    async fn as_member(&self, user: UserId, id: GroupId) -> Result<Role> {
-        self.role(user, id).await?.ok_or_else(|| Refusal::NoSuchGroup.into())
-    }
-
     async fn change(&self, user_id: UserId, group_id: GroupId, wish: Wish) -> Result<()> {
         let now = self.clock.now();
         let standing = self
@@ -102,20 +128,17 @@ impl Groups {
                     change.write(rows::membership_row(next, now));
                     change.effect(PROJECT, &Project { group_id, user_id });
                     let feed = Topic::User(user_id);
-                    match next {
-                        Standing::In(role) => {
-                            change.event(feed, MembershipStarted { group_id, role });
-                        }
-                        Standing::Left | Standing::Stranger => {
-                            change.event(feed, MembershipEnded { group_id });
-                        }
+                    if let Some(role) = next.role() {
+                        change.event(feed, MembershipStarted { group_id, role });
+                    } else if now_is.role().is_some() {
+                        change.event(feed, MembershipEnded { group_id });
                     }
                 }
                 Ok((change, next.unwrap_or(now_is)))
             })
             .await?;
         // Of a retry as well: its first try may have been cut off between the two.
-        if standing == Standing::Left {
+        if standing.role().is_none() {
             self.hub.revoke(user_id, Channel::Group(group_id));
         }
         Ok(())

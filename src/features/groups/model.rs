@@ -1,17 +1,80 @@
 //! The rules of membership. Pure.
 
-use protocol::groups::Role;
-use protocol::{Error, ErrorCode};
+use protocol::groups::{Role, Standing as Shown};
 
-/// What a person is in a group.
+#[cfg(test)]
+mod tests;
+
+/// What a person is to a group: a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Never was in it.
+pub enum Standing {
+    /// Never had to do with it.
     Stranger,
+    /// Asked to get in.
+    Requested,
+    /// Was invited.
+    Invited,
     /// Is in it.
     In(Role),
     /// Was in it.
     Left,
+    /// Asked, and was told no.
+    Rejected,
+    /// Took the request back, or declined the invitation.
+    Withdrawn,
+    /// May not come in.
+    Banned,
+}
+
+impl Standing {
+    /// The role of somebody who is in it.
+    pub const fn role(self) -> Option<Role> {
+        match self {
+            Self::In(role) => Some(role),
+            Self::Stranger
+            | Self::Requested
+            | Self::Invited
+            | Self::Left
+            | Self::Rejected
+            | Self::Withdrawn
+            | Self::Banned => None,
+        }
+    }
+
+    /// As the person is told.
+    pub const fn shown(self) -> Option<Shown> {
+        match self {
+            Self::Stranger => None,
+            Self::Requested => Some(Shown::Requested),
+            Self::Invited => Some(Shown::Invited),
+            Self::In(_) => Some(Shown::Member),
+            Self::Left => Some(Shown::Left),
+            Self::Rejected => Some(Shown::Rejected),
+            Self::Withdrawn => Some(Shown::Withdrawn),
+            Self::Banned => Some(Shown::Banned),
+        }
+    }
+}
+
+/// What somebody may want to do on the wall of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Read it.
+    Read,
+    /// Write on it: posts, comments, likes.
+    Post,
+    /// Pin, lock, or delete what others wrote.
+    Moderate,
+}
+
+/// Whether a person of this standing may.
+pub(super) const fn may(standing: Standing, act: Act) -> bool {
+    match (standing.role(), act) {
+        (None, _) | (Some(Role::Member), Act::Moderate) => false,
+        (Some(_), Act::Read | Act::Post) | (Some(Role::Owner | Role::Moderator), Act::Moderate) => {
+            true
+        }
+    }
 }
 
 /// What a person wants.
@@ -28,68 +91,28 @@ pub(super) enum Wish {
 }
 
 /// Why not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    #[error("There is no such group.")]
     NoSuchGroup,
-    #[error("The owner of a group stays in it.")]
     OwnerStays,
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        let code = match refusal {
-            Refusal::NoSuchGroup => ErrorCode::NotFound,
-            Refusal::OwnerStays => ErrorCode::Conflict,
-        };
-        Self::new(code, refusal.to_string())
-    }
+    Banned,
+    NotYours,
 }
 
 /// The next standing; `None`: it is so already.
 pub(super) fn decide(now: Standing, wish: Wish) -> Result<Option<Standing>, Refusal> {
+    use Standing::{Banned, In, Invited, Left, Rejected, Requested, Stranger, Withdrawn};
     match (now, wish) {
-        (Standing::In(_), Wish::Found | Wish::Join)
-        | (Standing::Left, Wish::Leave)
-        | (Standing::Left | Standing::Stranger, Wish::Vanish) => Ok(None),
-        (Standing::Stranger | Standing::Left, Wish::Found) => Ok(Some(Standing::In(Role::Owner))),
-        (Standing::Stranger | Standing::Left, Wish::Join) => Ok(Some(Standing::In(Role::Member))),
-        (Standing::In(Role::Owner), Wish::Leave) => Err(Refusal::OwnerStays),
-        (Standing::In(_), Wish::Vanish) | (Standing::In(Role::Member), Wish::Leave) => {
-            Ok(Some(Standing::Left))
+        (In(_), Wish::Found | Wish::Join)
+        | (Left | Banned, Wish::Leave)
+        | (Left | Stranger, Wish::Vanish) => Ok(None),
+        (Banned, Wish::Join) => Err(Refusal::Banned),
+        (_, Wish::Found) => Ok(Some(In(Role::Owner))),
+        (_, Wish::Join) => Ok(Some(In(Role::Member))),
+        (In(Role::Owner), Wish::Leave) => Err(Refusal::OwnerStays),
+        (Stranger | Requested | Invited | Rejected | Withdrawn, Wish::Leave) => {
+            Err(Refusal::NoSuchGroup)
         }
-        (Standing::Stranger, Wish::Leave) => Err(Refusal::NoSuchGroup),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_standing_answers_every_wish() {
-        use Standing::{In, Left, Stranger};
-        use Wish::{Found, Join, Leave, Vanish};
-        let table = [
-            (Stranger, Found, Ok(Some(In(Role::Owner)))),
-            (Stranger, Join, Ok(Some(In(Role::Member)))),
-            (Stranger, Leave, Err(Refusal::NoSuchGroup)),
-            (In(Role::Owner), Found, Ok(None)),
-            (In(Role::Owner), Join, Ok(None)),
-            (In(Role::Owner), Leave, Err(Refusal::OwnerStays)),
-            (In(Role::Member), Found, Ok(None)),
-            (In(Role::Member), Join, Ok(None)),
-            (In(Role::Member), Leave, Ok(Some(Left))),
-            (Left, Found, Ok(Some(In(Role::Owner)))),
-            (Left, Join, Ok(Some(In(Role::Member)))),
-            (Left, Leave, Ok(None)),
-            (Stranger, Vanish, Ok(None)),
-            (In(Role::Owner), Vanish, Ok(Some(Left))),
-            (In(Role::Member), Vanish, Ok(Some(Left))),
-            (Left, Vanish, Ok(None)),
-        ];
-        for (now, wish, expected) in table {
-            assert_eq!(decide(now, wish), expected, "{now:?} {wish:?}");
-        }
+        (In(_), Wish::Leave) | (_, Wish::Vanish) => Ok(Some(Left)),
     }
 }

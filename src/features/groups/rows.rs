@@ -3,7 +3,7 @@
 use super::model::Standing;
 use crate::error::{Result, internal};
 use crate::store::{Partition, Range, Snapshot, Store, Value, VersionedRecord, record};
-use protocol::groups::{Joining, Kind, Role};
+use protocol::groups::{Joining, Kind, Role, Visibility};
 use protocol::{GroupId, UserId};
 use uuid::Uuid;
 
@@ -21,6 +21,8 @@ record! {
         created_at: i64,
         /// Absent in groups that were made before there were kinds.
         kind: Option<String>,
+        /// Absent in groups that were made when all were public.
+        visibility: Option<String>,
     }
 }
 
@@ -62,6 +64,7 @@ record! {
 pub(super) fn role_word(role: Role) -> String {
     match role {
         Role::Owner => "owner",
+        Role::Moderator => "moderator",
         Role::Member => "member",
     }
     .to_owned()
@@ -70,6 +73,7 @@ pub(super) fn role_word(role: Role) -> String {
 pub(super) fn role(word: &str) -> Result<Role> {
     match word {
         "owner" => Ok(Role::Owner),
+        "moderator" => Ok(Role::Moderator),
         "member" => Ok(Role::Member),
         other => Err(internal(&format_args!("no role is named {other:?}"))),
     }
@@ -93,14 +97,39 @@ pub(super) fn kind(word: Option<&str>) -> Result<Kind> {
 
 pub(super) fn joining_word(joining: Joining) -> String {
     match joining {
-        Joining::Open => "open".to_owned(),
+        Joining::Open => "open",
+        Joining::Request => "request",
+        Joining::Invite => "invite",
+        Joining::Entitlement => "entitlement",
     }
+    .to_owned()
 }
 
 pub(super) fn joining(word: &str) -> Result<Joining> {
     match word {
         "open" => Ok(Joining::Open),
+        "request" => Ok(Joining::Request),
+        "invite" => Ok(Joining::Invite),
+        "entitlement" => Ok(Joining::Entitlement),
         other => Err(internal(&format_args!("no way of joining is named {other:?}"))),
+    }
+}
+
+pub(super) fn visibility_word(visibility: Visibility) -> String {
+    match visibility {
+        Visibility::Public => "public",
+        Visibility::Private => "private",
+        Visibility::Hidden => "hidden",
+    }
+    .to_owned()
+}
+
+pub(super) fn visibility(word: Option<&str>) -> Result<Visibility> {
+    match word {
+        None | Some("public") => Ok(Visibility::Public),
+        Some("private") => Ok(Visibility::Private),
+        Some("hidden") => Ok(Visibility::Hidden),
+        Some(other) => Err(internal(&format_args!("no visibility is named {other:?}"))),
     }
 }
 
@@ -109,19 +138,40 @@ pub(super) fn membership(group: GroupId, user: UserId) -> Partition {
 }
 
 pub(super) fn standing(snapshot: &Snapshot) -> Result<Standing> {
-    match snapshot.one::<MembershipRow>()? {
-        None => Ok(Standing::Stranger),
-        Some(row) if row.status == "active" => Ok(Standing::In(role(&row.role)?)),
-        Some(_) => Ok(Standing::Left),
+    let Some(row) = snapshot.one::<MembershipRow>()? else { return Ok(Standing::Stranger) };
+    match row.status.as_str() {
+        "active" => Ok(Standing::In(role(&row.role)?)),
+        "requested" => Ok(Standing::Requested),
+        "invited" => Ok(Standing::Invited),
+        "left" => Ok(Standing::Left),
+        "rejected" => Ok(Standing::Rejected),
+        "withdrawn" => Ok(Standing::Withdrawn),
+        "banned" => Ok(Standing::Banned),
+        "stranger" => Ok(Standing::Stranger),
+        other => Err(internal(&format_args!("no standing is named {other:?}"))),
+    }
+}
+
+fn status_word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::In(_) => "active",
+        Standing::Requested => "requested",
+        Standing::Invited => "invited",
+        Standing::Left => "left",
+        Standing::Rejected => "rejected",
+        Standing::Withdrawn => "withdrawn",
+        Standing::Banned => "banned",
+        Standing::Stranger => "stranger",
     }
 }
 
 pub(super) fn membership_row(next: Standing, since_at: i64) -> MembershipRow {
-    let (role, status) = match next {
-        Standing::In(role) => (role, "active"),
-        Standing::Left | Standing::Stranger => (Role::Member, "left"),
-    };
-    MembershipRow { item: Uuid::nil(), role: role_word(role), status: status.to_owned(), since_at }
+    MembershipRow {
+        item: Uuid::nil(),
+        role: role_word(next.role().unwrap_or(Role::Member)),
+        status: status_word(next).to_owned(),
+        since_at,
+    }
 }
 
 pub(super) async fn group(store: &Store, id: GroupId) -> Result<Option<GroupRow>> {

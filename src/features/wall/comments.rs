@@ -62,7 +62,8 @@ impl Wall {
                 Some(above) => Some(self.comment_standing(group, above.seq).await?),
                 None => None,
             };
-            let action = Action::Comment { post, parent, comment: comment.clone() };
+            let (post, parent) = (Box::new(post), parent.map(Box::new));
+            let action = Action::Comment { post, parent, comment: Box::new(comment.clone()) };
             let key = Key::of_client(user, client_id);
             outcome = self.append(group, Some(key), user, action, None).await;
             if !outcome.as_ref().is_err_and(is_stale) {

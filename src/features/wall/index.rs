@@ -12,7 +12,7 @@ use crate::error::{Result, internal};
 use crate::log::{self, Entry, Key, READ_EVENTS_MAX, Span};
 use crate::store::Change;
 use protocol::wall::{CommentDeleted, CommentPublished, CommentReplied, PostCommented};
-use protocol::{Event, GroupId, Millis, Seq, Topic, UserId};
+use protocol::{Event, GroupId, PostId, Seq, Topic, UserId};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -29,7 +29,6 @@ const NUDGED_MAX: usize = 10_000;
 /// The end of a wall.
 pub(super) struct End {
     pub(super) seq: Seq,
-    pub(super) at: Millis,
     pub(super) state: State,
 }
 
@@ -38,7 +37,7 @@ impl Wall {
     pub(super) async fn index(&self, group: GroupId) -> Result<End> {
         let head = self.log.heads(vec![Topic::Group(group)]).await?.pop().unwrap_or_default();
         self.index_to(group, head.seq).await?;
-        Ok(End { seq: head.seq, at: head.at, state: state_of(&head.state)? })
+        Ok(End { seq: head.seq, state: state_of(&head.state)? })
     }
 
     /// The same of many.
@@ -62,10 +61,8 @@ impl Wall {
         let mut after = rows::indexed(&self.store, group).await?;
         while after < until {
             let span = Span::After(after);
-            let page = self
-                .log
-                .read(Topic::Group(group), span, READ_EVENTS_MAX, BATCH_BYTES)
-                .await?;
+            let page =
+                self.log.read(Topic::Group(group), span, READ_EVENTS_MAX, BATCH_BYTES).await?;
             let Some(last) = page.entries.last() else { break };
             self.absorb(group, &page.entries).await?;
             rows::raise_indexed(&self.store, group, last.seq).await?;
@@ -217,7 +214,7 @@ struct Batch {
 enum Step {
     Commented(Seq, CommentPublished),
     Uncommented(Seq, CommentDeleted),
-    TakenOff(protocol::PostId),
+    TakenOff(PostId),
 }
 
 impl Batch {

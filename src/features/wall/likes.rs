@@ -1,10 +1,10 @@
 //! The `like.*` commands. A like is a row of a shelf of its thing, decided there; lists and counts
 //! follow by an effect. No event goes to a group for one.
 
+use super::Wall;
 use super::model::Refusal;
 use super::model::count::shelf;
 use super::rows::{self, LikeRow, ShelfRow};
-use super::Wall;
 use crate::auth::Caller;
 use crate::error::{Result, busy};
 use crate::features::groups::Act;
@@ -108,12 +108,11 @@ impl Wall {
     }
 
     async fn is_deleted(&self, target: &Target) -> Result<bool> {
-        Ok(match target.comment_id {
-            None => self.standing(target.group_id, target.seq).await?.post.event.deleted,
-            Some(_) => {
-                let standing = self.comment_standing(target.group_id, target.seq).await?;
-                standing.comment.event.deleted
-            }
+        let (group, seq) = (target.group_id, target.seq);
+        Ok(if target.comment_id.is_some() {
+            self.comment_standing(group, seq).await?.comment.event.deleted
+        } else {
+            self.standing(group, seq).await?.post.event.deleted
         })
     }
 

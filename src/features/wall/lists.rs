@@ -1,8 +1,8 @@
 //! `post.list`, `post.feed`, and how far one has read: `group.mark` and `group.unread`.
 
+use super::Wall;
 use super::model::place::Place;
 use super::rows::{self, PostRow};
-use super::Wall;
 use crate::auth::Caller;
 use crate::error::Result;
 use crate::features::groups::Act;

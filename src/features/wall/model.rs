@@ -166,9 +166,9 @@ pub(super) enum Action {
     },
     /// The depth is told by the parent.
     Comment {
-        post: PostStanding,
-        parent: Option<CommentStanding>,
-        comment: CommentPublished,
+        post: Box<PostStanding>,
+        parent: Option<Box<CommentStanding>>,
+        comment: Box<CommentPublished>,
     },
     EditComment {
         user: UserId,
@@ -262,8 +262,8 @@ pub(super) fn decide(state: &State, head: Seq, action: &Action) -> Result<Writte
             if post.post.event.locked {
                 return Err(Refusal::Locked);
             }
-            let depth = depth(state, post.id(), parent.as_ref())?;
-            Ok(Written::new(CommentPublished { depth, ..comment.clone() }))
+            let depth = depth(state, post.id(), parent.as_deref())?;
+            Ok(Written::new(CommentPublished { depth, ..CommentPublished::clone(comment) }))
         }
         Action::EditComment { user, target, text } => {
             fresh_comment(state, target)?;
@@ -339,12 +339,7 @@ fn depth(state: &State, post: PostId, parent: Option<&CommentStanding>) -> Resul
 }
 
 /// The old texts stay, at their places in the log; of the edits only the newest.
-fn edit(
-    state: &State,
-    seq: Seq,
-    target: &PostStanding,
-    words: &Words,
-) -> Result<Written, Refusal> {
+fn edit(state: &State, seq: Seq, target: &PostStanding, words: &Words) -> Result<Written, Refusal> {
     let same = target.text() == Some(&words.text)
         && target.link() == words.link.as_deref()
         && target.category() == words.category_id;

@@ -77,7 +77,8 @@ impl Wall {
             let rows = rows::likes_of(&self.store, user_id, after, LIST_ROWS_MAX).await?;
             after = rows.last().map(|row| row.target_id);
             let more = rows.len() == LIST_ROWS_MAX as usize;
-            let likes_of = |row: rows::LikeOfUserRow| json!({ "of": row.target_id, "since_at": row.since_at });
+            let likes_of =
+                |row: rows::LikeOfUserRow| json!({ "of": row.target_id, "since_at": row.since_at });
             likes.extend(rows.into_iter().map(likes_of));
             if !more {
                 return Ok(Value::Array(likes));

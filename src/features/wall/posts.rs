@@ -37,7 +37,7 @@ impl Wall {
         let turn = caller.lane.lock().await;
         self.accounts.may_reach_out(caller.user_id).await?;
         self.groups.demand(caller.user_id, Act::Post, group_id).await?;
-        self.has_category(group_id, said.category_id).await?;
+        has_category(said.category_id)?;
         let stage = match (draft.unwrap_or(false), publish_at) {
             (true, _) => Some(Stage::Draft),
             (false, Some(at)) => Some(Stage::Scheduled(at)),
@@ -70,7 +70,11 @@ impl Wall {
     }
 
     /// `post.edit`
-    pub async fn edit_post(self: &Arc<Self>, caller: &Caller, edit: EditPost) -> Result<PostResult> {
+    pub async fn edit_post(
+        self: &Arc<Self>,
+        caller: &Caller,
+        edit: EditPost,
+    ) -> Result<PostResult> {
         let EditPost { post_id, text, category_id, link, publish_at } = edit;
         let said = said(text, link, category_id)?;
         let publish_at = match publish_at {
@@ -78,27 +82,27 @@ impl Wall {
             None => None,
         };
         if let Some(plan) = self.own_plan(caller.user_id, post_id).await? {
-            self.has_category(plan.group_id, said.category_id).await?;
+            has_category(said.category_id)?;
             return self.rewrite(caller, plan, said, publish_at).await;
         }
         let place = self.post_for(caller, post_id, Act::Post).await?;
         if publish_at.is_some() {
             return Err(conflict(words::ON_THE_WALL));
         }
-        self.has_category(place.group_id, said.category_id).await?;
+        has_category(said.category_id)?;
         let user = caller.user_id;
-        self.change_post(&place, user, |target| Action::Edit {
-            user,
-            target,
-            words: said.clone(),
-        })
-        .await?;
+        self.change_post(&place, user, |target| Action::Edit { user, target, words: said.clone() })
+            .await?;
         let post = self.show_post(user, &place).await?;
         Ok(PostResult { post, versions: Vec::new() })
     }
 
     /// `post.delete`
-    pub async fn delete_post(self: &Arc<Self>, caller: &Caller, delete: DeletePost) -> Result<Done> {
+    pub async fn delete_post(
+        self: &Arc<Self>,
+        caller: &Caller,
+        delete: DeletePost,
+    ) -> Result<Done> {
         let user = caller.user_id;
         if let Some(plan) = self.own_plan(user, delete.post_id).await? {
             return self.discard(plan).await;
@@ -184,22 +188,17 @@ impl Wall {
         }
     }
 
-    /// Whether a group has the category that a post is to belong to.
-    async fn has_category(&self, group: GroupId, category: Option<CategoryId>) -> Result<()> {
-        match category {
-            Some(category) if !self.groups.has_category(group, category).await? => {
-                Err(Error::invalid("category_id", words::NO_CATEGORY))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Somebody's own plan that is not on the wall yet.
     async fn own_plan(&self, user: UserId, id: PostId) -> Result<Option<Plan>> {
         let snapshot = self.store.load(rows::plan_partition(id)).await?;
         let plan = rows::plan(id, &snapshot)?.filter(|plan| plan.author_id == user);
         Ok(plan.filter(|plan| plan.stage != Stage::Published))
     }
+}
+
+/// No group has categories yet.
+fn has_category(category: Option<CategoryId>) -> Result<()> {
+    category.map_or(Ok(()), |_| Err(Error::invalid("category_id", words::NO_CATEGORY)))
 }
 
 /// What a post says, within its limits. The text is kept as it was written.

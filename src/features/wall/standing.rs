@@ -7,9 +7,7 @@ use crate::error::{Result, busy};
 use crate::log::{self, Span};
 use crate::store::LIST_ROWS_MAX;
 use protocol::limits::POST_EDITS_KEPT_MAX;
-use protocol::{
-    CommentId, Error, ErrorCode, Event, GroupId, Millis, PostId, Seq, Topic, UserId,
-};
+use protocol::{CommentId, Error, ErrorCode, Event, GroupId, Millis, PostId, Seq, Topic, UserId};
 
 /// An event, its time, and the head that it was read with.
 type Found = (Event, Millis, Seq);
@@ -151,11 +149,7 @@ impl Wall {
         match self.append(group, None, user, action, None).await {
             Err(error) if is_stale(&error) => Ok(None),
             Err(error) if is_already(&error) => Ok(Some(())),
-            outcome => {
-                outcome?;
-                self.nudge(group);
-                Ok(Some(()))
-            }
+            outcome => outcome.map(|_| Some(())),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Posts and comments as somebody sees them.
 
+use super::Wall;
 use super::model::plan::{Plan, Stage};
 use super::model::{CommentStanding, PostStanding};
 use super::rows::{self, BranchRow};
-use super::Wall;
 use crate::error::Result;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use protocol::people::Person;

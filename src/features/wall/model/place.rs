@@ -2,6 +2,7 @@
 //! so that all walls together have one order, which a new post does not change.
 
 use protocol::{GroupId, Millis, Seq};
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
@@ -18,12 +19,10 @@ impl Place {
     /// The last time and seq of a group that are before this place: what comes behind it are the
     /// posts whose (time, seq) is smaller.
     pub(crate) fn before(self, group: GroupId) -> (Millis, Seq) {
-        if group == self.group {
-            (self.at, self.seq)
-        } else if group < self.group {
-            (self.at.saturating_add(1), 0)
-        } else {
-            (self.at, 0)
+        match group.cmp(&self.group) {
+            Ordering::Equal => (self.at, self.seq),
+            Ordering::Less => (self.at.saturating_add(1), 0),
+            Ordering::Greater => (self.at, 0),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A post that is not on the wall: a draft, or one that comes there by itself.
 
 use super::Words;
-use protocol::{Millis, PostId, UserId};
 use protocol::{ClientId, GroupId};
+use protocol::{Millis, PostId, UserId};
 
 /// What a plan is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +69,7 @@ impl Plan {
             }
             (Stage::Draft | Stage::Scheduled(_), Step::Write { words, publish_at }) => {
                 match publish_at {
-                    Some(at) if at <= now => {
-                        Ok(Some((with(Stage::Published, None), Some(words))))
-                    }
+                    Some(at) if at <= now => Ok(Some((with(Stage::Published, None), Some(words)))),
                     Some(at) => Ok(Some((with(Stage::Scheduled(at), Some(words)), None))),
                     None => Ok(Some((with(self.stage, Some(words)), None))),
                 }
