@@ -16,6 +16,7 @@ use protocol::wall::{
 };
 use protocol::{CommentId, Error, ErrorCode, Event, GroupId, PostId, Signal, Topic};
 use sanctuary::clock::Clock;
+use std::fmt::Write as _;
 use tempfile::tempdir;
 
 /// A group of all these people; the first owns it.
@@ -308,7 +309,7 @@ async fn take_out(node: &TestServer, who: &Person, comment_id: CommentId) {
 /// What was asked at once with others may have to be asked again.
 async fn set(node: &TestServer, who: &Person, set: SetLike) {
     eventually(async || match node.by(who, set).await {
-        Ok(done) => Some(assert_eq!(done.on, set.on)),
+        Ok(done) => (done.on == set.on).then_some(()),
         Err(error) => {
             assert!(error.retryable, "{error:?}");
             None
@@ -518,7 +519,7 @@ async fn what_a_blocked_person_wrote_is_shown_nowhere_either_way() {
         for seq in last - 2..=last {
             let push = socket.event(topic).await;
             assert_eq!(push.seq, Some(seq));
-            heard += &format!("{push:?}");
+            write!(heard, "{push:?}").unwrap();
         }
         for name in ["adas", "bens", "cleos"] {
             assert_eq!(heard.contains(name), Some(name) != hidden, "{name}: {heard}");
