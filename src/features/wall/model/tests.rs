@@ -1,3 +1,5 @@
+//! Each post and comment, against all that can be done to it.
+
 use super::*;
 use protocol::{ClientId, CommentId};
 
