@@ -272,6 +272,20 @@ impl Table {
                 GroupList => list,
                 GroupJoin => join,
                 GroupLeave => leave,
+                GroupUpdate => update,
+                GroupDelete => delete,
+                GroupInvite => invite,
+                GroupApprove => approve,
+                GroupReject => reject,
+                GroupWithdraw => withdraw,
+                GroupRemove => remove,
+                GroupBan => ban,
+                GroupUnban => unban,
+                GroupSetRole => set_role,
+                GroupMembers => members,
+                CategoryCreate => create_category,
+                CategoryUpdate => update_category,
+                CategoryDelete => delete_category,
             }
             support {
                 DeskList => list_desks,
@@ -397,7 +411,7 @@ impl Carry for Features {
                     self.people.chosen(body(bytes)?);
                     Ok(())
                 }
-                groups::PROJECT => self.groups.project(&body(bytes)?).await,
+                own if groups::EFFECTS.contains(&own) => self.groups.carry(own, bytes).await,
                 support::ENQUEUE => self.support.carry_enqueue(body(bytes)?).await,
                 support::ENDED => self.support.carry_ended(body(bytes)?).await,
                 support::TALK => self.support.carry_talk(key, &body(bytes)?).await,

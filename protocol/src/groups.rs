@@ -1,5 +1,13 @@
 //! `group.*`: groups and who is in them.
 
+mod membership;
+
+pub use membership::{
+    Approve, Approved, Ban, Category, CategoryResult, CreateCategory, Delete, DeleteCategory,
+    Invite, Invited, ListMembers, Member, MemberResult, Members, MembershipChanged, Reject,
+    Rejected, Remove, Removed, Requested, SetRole, Unban, Update, UpdateCategory, Withdraw,
+};
+
 use crate::{ClientId, GroupId, Millis, Seq, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +109,9 @@ pub struct Group {
     /// What the asker is to it; absent for strangers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standing: Option<Standing>,
+    /// Its categories, oldest first; lists leave them out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<Category>,
     /// Seq of the wall's last event.
     pub head_seq: Seq,
 }
@@ -133,19 +144,22 @@ pub struct Get {
     pub group_id: GroupId,
 }
 
-/// The result of `group.create`, `group.get` and `group.join`.
+/// The result of `group.create`, `group.get`, `group.update` and `group.join`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupResult {
     /// The group.
     pub group: Group,
 }
 
-/// `group.list`: all public groups, or one's own.
+/// `group.list`: all groups that are not hidden, or one's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct List {
     /// Only those one is a member of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mine: Option<bool>,
+    /// Only those to which one is that: `member`, `requested`, `invited` or `banned`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
     /// `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
@@ -164,7 +178,7 @@ pub struct Groups {
     pub next: Option<String>,
 }
 
-/// `group.join`.
+/// `group.join`: comes in, asks to, or accepts an invitation: `standing` of the result says which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Join {
     /// Which.

@@ -77,6 +77,18 @@ pub const QUALIFICATIONS_CHARS_MAX: usize = 4_000;
 pub const REASON_CHARS_MAX: usize = 1_000;
 /// Description of a group.
 pub const DESCRIPTION_CHARS_MAX: usize = 2_000;
+/// Groups one person is in; another one is `full`, give or take those that come at once.
+pub const GROUPS_PER_PERSON_MAX: u32 = 500;
+/// Groups one person owns.
+pub const GROUPS_OWNED_MAX: usize = 200;
+/// Requests and invitations of one person that were not answered.
+pub const GROUP_ASKS_MAX: u32 = 100;
+/// Requests, and invitations, that wait at one group.
+pub const GROUP_WAITING_MAX: u32 = 1_000;
+/// Who was told no may ask to get into a group again after this.
+pub const GROUP_AGAIN_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+/// Categories of one group.
+pub const GROUP_CATEGORIES_MAX: usize = 50;
 /// Notifications that are kept of one person; the oldest go, those that were read first.
 pub const NOTIFICATIONS_MAX: usize = 200;
 /// Devices of one person that take pushes; the next one is `full`.

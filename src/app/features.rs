@@ -90,6 +90,7 @@ impl Ground<'_> {
             Arc::clone(log),
             Arc::clone(hub),
             Arc::clone(&accounts),
+            Arc::clone(&people),
             clock.clone(),
         );
         let conversations = Conversations::new(conversations::Parts {

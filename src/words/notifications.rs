@@ -100,6 +100,21 @@ pub fn friend_accepted(name: &str, _: u32) -> String {
     format!("{name} and you are friends now.")
 }
 
+/// An invitation into a group.
+pub fn group_invited(name: &str, _: u32) -> String {
+    format!("{name} invited you into a group.")
+}
+
+/// Requests to get into a group of one's own.
+pub fn group_requested(name: &str, others: u32) -> String {
+    format!("{} would like to come into your group.", people(name, others))
+}
+
+/// Such a request was answered with yes.
+pub fn group_approved(_: &str, _: u32) -> String {
+    "You are in: a group that you asked to join said yes.".to_owned()
+}
+
 /// Requests to follow.
 pub fn follow_requests(name: &str, others: u32) -> String {
     format!("{} would like to follow you.", people(name, others))

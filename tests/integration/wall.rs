@@ -3,7 +3,7 @@
 use crate::engines::START;
 use crate::server::{Person, Site, TestServer, client_id, eventually};
 use futures_util::future::join_all;
-use protocol::groups::{Create, Join};
+use protocol::groups::{Create, CreateCategory, Join};
 use protocol::limits::{COMMENT_DEPTH_MAX, UNREAD_POSTS_MAX};
 use protocol::notifications::List as ListNotices;
 use protocol::people::{Block, Unblock};
@@ -253,6 +253,29 @@ async fn what_is_sent_again_is_there_once() {
     let link = CreatePost { link: scheme, ..CreatePost::new(group, client_id(), "x") };
     assert_eq!(code(server.by(&ada, link).await), ErrorCode::Invalid);
     server.by(&ada, CreatePost::new(group, client_id(), "x".repeat(8_000))).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn posts_are_listed_by_category() {
+    let folder = tempdir().unwrap();
+    let server = TestServer::open(folder.path()).await;
+    let ada = server.member("ada").await;
+    let (group, other) = (circle(&server, &[&ada]).await, circle(&server, &[&ada]).await);
+    let name = "walks".to_owned();
+    let create =
+        CreateCategory { group_id: group, client_id: client_id(), name, description: None };
+    let walks = Some(server.by(&ada, create).await.unwrap().category.id);
+    let within =
+        |group| CreatePost { category_id: walks, ..CreatePost::new(group, client_id(), "a walk") };
+    let id = server.by(&ada, within(group)).await.unwrap().post_id;
+    assert_eq!(code(server.by(&ada, within(other)).await), ErrorCode::Invalid);
+    post(&server, &ada, group, "a talk").await;
+    let list = ListPosts { category_id: walks, ..ListPosts::of(group) };
+    let walks = server.by(&ada, list.clone()).await.unwrap().items;
+    assert_eq!(texts(&walks), ["a walk"]);
+    // What is absent goes.
+    server.by(&ada, edit(id, "a walk")).await.unwrap();
+    assert_eq!(server.by(&ada, list).await.unwrap().items, []);
 }
 
 /// A crowd on two nodes likes and takes back, all at once: each counts once.

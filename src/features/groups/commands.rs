@@ -1,109 +1,126 @@
-//! The `group.*` commands.
+//! Making, finding and listing groups.
 
-use super::Groups;
-use super::model::{Refusal, Wish};
-use super::rows::{self, GroupRow};
+use super::charters::{check_description, check_name, page_after, shown};
+use super::effects::{CATALOGUE, OfGroup, Project, SEAT, Seat};
+use super::model::{self, Charter, Refusal};
+use super::{Groups, Seen, rows};
 use crate::auth::Caller;
 use crate::error::Result;
 use crate::limits;
-use protocol::groups::{Create, Get, Group, GroupResult, Groups as Page, Join, Leave, List};
-use protocol::limits::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX};
-use protocol::session::Done;
+use crate::store::Change;
+use crate::words::groups as words;
+use protocol::groups::{Create, Get, Group, GroupResult, Groups as Page, List, Standing as Shown};
+use protocol::limits::GROUPS_OWNED_MAX;
 use protocol::{Error, GroupId, Topic, UserId};
 
 impl Groups {
-    /// `group.create`
+    /// `group.create`. The same `client_id` of the same person: the group that it made.
     pub async fn create(&self, caller: &Caller, create: Create) -> Result<GroupResult> {
         let owner_id = caller.user_id;
         self.accounts.may_reach_out(owner_id).await?;
         let Create { client_id, name, description, kind, visibility, joining } = create;
         let description = description.unwrap_or_default();
-        if name.trim().is_empty() || name.chars().count() > NAME_CHARS_MAX {
-            let message = format!("A name has 1 to {NAME_CHARS_MAX} characters.");
-            return Err(Error::invalid("name", message));
-        }
-        if description.chars().count() > DESCRIPTION_CHARS_MAX {
-            let message = format!("A description has at most {DESCRIPTION_CHARS_MAX} characters.");
-            return Err(Error::invalid("description", message));
-        }
+        check_name(&name)?;
+        check_description(&description)?;
         let group_id: GroupId =
             crate::id::derived("group", &[owner_id.as_bytes(), client_id.as_bytes()]);
-        if rows::group(&self.store, group_id).await?.is_none() {
-            let joining = rows::joining_word(joining.unwrap_or_default());
-            let created_at = self.clock.now();
-            let kind = Some(rows::kind_word(kind.unwrap_or_default()));
-            let visibility = Some(rows::visibility_word(visibility.unwrap_or_default()));
-            let row = GroupRow {
-                group_id,
-                name,
-                description,
-                owner_id,
-                joining,
-                created_at,
-                kind,
-                visibility,
-            };
-            rows::put_group(&self.store, row).await?;
-        }
-        // Again on a retry: a crash may have left the group without its owner.
-        self.change(owner_id, group_id, Wish::Found).await?;
+        let charter = Charter {
+            name,
+            description,
+            owner_id,
+            kind: kind.unwrap_or_default(),
+            visibility: visibility.unwrap_or_default(),
+            joining: joining.unwrap_or_default(),
+            created_at: self.clock.now(),
+            ended_at: None,
+            categories: Vec::new(),
+        };
+        let full = self.owns(owner_id).await? >= GROUPS_OWNED_MAX;
+        self.store
+            .decide(rows::charter_of(group_id), |snapshot| {
+                let mut change = Change::new();
+                if rows::charter(snapshot)?.is_none() {
+                    if full {
+                        return Err(Refusal::OwnedFull.into());
+                    }
+                    change.write(rows::charter_row(&charter));
+                    change.effect(SEAT, &Seat { group_id, user_id: owner_id });
+                    change.effect(CATALOGUE, &OfGroup { group_id });
+                }
+                Ok((change, ()))
+            })
+            .await?;
+        // What follows from a seat is not waited for, and the list of one's own is to show it.
+        self.project(Project { group_id, user_id: owner_id, was: None }).await?;
         self.get(caller, Get { group_id }).await
     }
 
     /// `group.get`
     pub async fn get(&self, caller: &Caller, get: Get) -> Result<GroupResult> {
-        let group = self.view(caller.user_id, get.group_id).await?.ok_or(Refusal::NoSuchGroup)?;
-        Ok(GroupResult { group })
+        let seen = self.find(caller.user_id, get.group_id).await?;
+        let categories = seen.charter.categories.clone().into_iter().map(shown).collect();
+        let group = self.view(get.group_id, seen).await?;
+        Ok(GroupResult { group: Group { categories, ..group } })
     }
 
     /// `group.list`
     pub async fn list(&self, caller: &Caller, list: List) -> Result<Page> {
         let limit = limits::page(list.limit)?;
-        let after = list.after.as_deref().map(str::parse::<GroupId>).transpose();
-        let after =
-            after.map_err(|_| Error::invalid("after", "This is not a place in the list."))?;
-        let ids = if list.mine.unwrap_or(false) {
-            rows::groups_of(&self.store, caller.user_id, after, limit).await?
-        } else {
-            rows::directory(&self.store, after, limit).await?
-        };
+        let after = page_after::<GroupId>(list.after.as_deref())?;
+        let own = list.mine.unwrap_or(false).then_some(Shown::Member);
+        let wanted = list.standing.or(own);
+        let ids = self.ids(caller.user_id, wanted, after, limit).await?;
         let next = (ids.len() == limit as usize).then(|| ids.last().map(GroupId::to_string));
         let mut items = Vec::with_capacity(ids.len());
         for id in ids {
-            items.extend(self.view(caller.user_id, id).await?);
+            let Some(seen) = self.look(caller.user_id, id).await? else { continue };
+            let standing = seen.held.standing;
+            // A list may be a moment late; where one is banned one is told, whatever it shows.
+            let fits = wanted.is_none_or(|wanted| standing.shown() == Some(wanted));
+            let sees = model::may_see(seen.charter.visibility, standing);
+            if fits && (sees || standing.shown() == wanted) {
+                items.push(self.view(id, seen).await?);
+            }
         }
         Ok(Page { items, next: next.flatten() })
     }
 
-    /// `group.join`
-    pub async fn join(&self, caller: &Caller, join: Join) -> Result<GroupResult> {
-        rows::group(&self.store, join.group_id).await?.ok_or(Refusal::NoSuchGroup)?;
-        self.change(caller.user_id, join.group_id, Wish::Join).await?;
-        self.get(caller, Get { group_id: join.group_id }).await
+    async fn ids(
+        &self,
+        user: UserId,
+        wanted: Option<Shown>,
+        after: Option<GroupId>,
+        limit: u32,
+    ) -> Result<Vec<GroupId>> {
+        match wanted {
+            None => rows::directory(&self.store, after, limit).await,
+            Some(Shown::Member) => self.groups_of(user, after, limit).await,
+            Some(it @ (Shown::Requested | Shown::Invited | Shown::Banned)) => {
+                rows::asked_by(&self.store, user, it, after, limit).await
+            }
+            Some(Shown::Left | Shown::Rejected | Shown::Withdrawn) => {
+                Err(Error::invalid("standing", words::NO_SUCH_LIST))
+            }
+        }
     }
 
-    /// `group.leave`
-    pub async fn leave(&self, caller: &Caller, leave: Leave) -> Result<Done> {
-        self.change(caller.user_id, leave.group_id, Wish::Leave).await?;
-        Ok(Done {})
-    }
-
-    async fn view(&self, user: UserId, id: GroupId) -> Result<Option<Group>> {
-        let Some(row) = rows::group(&self.store, id).await? else { return Ok(None) };
+    /// Without its categories.
+    async fn view(&self, id: GroupId, seen: Seen) -> Result<Group> {
         let head = self.log.heads(vec![Topic::Group(id)]).await?.pop().unwrap_or_default();
-        let standing = self.standing(user, id).await?;
-        Ok(Some(Group {
+        let Seen { charter, held } = seen;
+        Ok(Group {
             id,
-            name: row.name,
-            description: row.description,
-            owner_id: row.owner_id,
-            kind: rows::kind(row.kind.as_deref())?,
-            visibility: rows::visibility(row.visibility.as_deref())?,
-            joining: rows::joining(&row.joining)?,
-            created_at: row.created_at,
-            role: standing.role(),
-            standing: standing.shown(),
+            name: charter.name,
+            description: charter.description,
+            owner_id: charter.owner_id,
+            kind: charter.kind,
+            visibility: charter.visibility,
+            joining: charter.joining,
+            created_at: charter.created_at,
+            role: held.standing.role(),
+            standing: held.standing.shown(),
+            categories: Vec::new(),
             head_seq: head.seq,
-        }))
+        })
     }
 }

@@ -1,41 +1,45 @@
-//! Groups: who is in them.
+//! Groups: what they are, and who is in them.
 //!
-//! Owns who is in a group: groups are too large for a log's state, so membership is asked
-//! before each append and, by [`Groups::visible`], before each delivery. What is on a group's wall
-//! is the business of `wall`.
+//! Owns charters and memberships. Groups are too large for a log's state, so membership is asked
+//! before each append and, by [`Groups::visible`], before each delivery.
+//!
+//! What a group is, and who owns it, is one partition; what one person is to it, another. So a
+//! crowd that joins does not contend, and a group has one owner at any time: whoever the charter
+//! names is in it, whatever their membership says. A step about a person reads the membership
+//! first and the charter after it, and commits on the membership; who becomes the owner has their
+//! membership written (`SEAT`), so that a step which has not seen it is refused.
+//!
+//! Promises: after a revocation (leave, removal, ban, the group's end) not one further event is
+//! delivered; it is told to all nodes by an effect, so that a crash holds it up at most.
 
+mod charters;
 mod commands;
+mod effects;
+mod members;
 mod model;
 mod personal;
 mod refusal;
 mod rows;
+mod steps;
 mod training;
+mod words;
 
+pub(crate) use effects::EFFECTS;
 pub use model::{Act, Standing};
 
-use crate::bus::Channel;
 use crate::clock::Clock;
-use crate::error::{Result, busy};
+use crate::error::Result;
 use crate::features::accounts::Accounts;
+use crate::features::people::People;
 use crate::hub::Hub;
 use crate::log::Log;
 use crate::rights::Visible;
-use crate::store::{COMMIT_TRIES_MAX, Change, Store};
-use model::{Refusal, Wish};
-use protocol::groups::{MembershipEnded, MembershipStarted, Role};
-use protocol::{GroupId, Topic, UserId};
-use serde::{Deserialize, Serialize};
+use crate::store::Store;
+use futures_util::try_join;
+use model::{Charter, Held, Refusal};
+use protocol::groups::Role;
+use protocol::{CategoryId, GroupId, UserId};
 use std::sync::Arc;
-
-/// The effect that brings the projections in line with a membership.
-pub(crate) const PROJECT: &str = "groups.project";
-
-/// Body of [`PROJECT`].
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Project {
-    group_id: GroupId,
-    user_id: UserId,
-}
 
 /// See the module.
 pub struct Groups {
@@ -43,19 +47,27 @@ pub struct Groups {
     log: Arc<dyn Log>,
     hub: Arc<Hub>,
     accounts: Arc<Accounts>,
+    people: Arc<People>,
     clock: Clock,
 }
 
+/// A group and what somebody is to it.
+struct Seen {
+    charter: Charter,
+    held: Held,
+}
+
 impl Groups {
-    /// Over the store, the log and the hub; names come from `accounts`.
+    /// Over the store, the log and the hub; names come from `accounts`, blocks from `people`.
     pub fn new(
         store: Arc<Store>,
         log: Arc<dyn Log>,
         hub: Arc<Hub>,
         accounts: Arc<Accounts>,
+        people: Arc<People>,
         clock: Clock,
     ) -> Arc<Self> {
-        Arc::new(Self { store, log, hub, accounts, clock })
+        Arc::new(Self { store, log, hub, accounts, people, clock })
     }
 
     /// The part of a wall that a person may read.
@@ -63,9 +75,10 @@ impl Groups {
         Ok(self.may(user, Act::Read, id).await?.then_some(Visible::ALL))
     }
 
-    /// What a person is to a group; a stranger where there is none.
+    /// What a person is to a group; a stranger where there is none, or none any more.
     pub async fn standing(&self, user: UserId, id: GroupId) -> Result<Standing> {
-        rows::standing(&self.store.load(rows::membership(id, user)).await?)
+        let seen = self.look(user, id).await?;
+        Ok(seen.map_or(Standing::Stranger, |seen| seen.held.standing))
     }
 
     /// The role of somebody who is in it; `None`: they are not.
@@ -86,6 +99,12 @@ impl Groups {
         if model::may(standing, act) { Ok(role) } else { Err(Refusal::NotYours.into()) }
     }
 
+    /// Whether a group has a category.
+    pub async fn has_category(&self, id: GroupId, category: CategoryId) -> Result<bool> {
+        let charter = self.charter(id).await?;
+        Ok(charter.is_some_and(|it| it.categories.iter().any(|one| one.id == category)))
+    }
+
     /// Those whom a person is in, in order of their ids, after one of them: at most `limit`, no
     /// more than [`crate::store::LIST_ROWS_MAX`]. A listing may be a moment late: ask
     /// [`Self::may`] where it matters.
@@ -95,52 +114,38 @@ impl Groups {
         after: Option<GroupId>,
         limit: u32,
     ) -> Result<Vec<GroupId>> {
-        rows::groups_of(&self.store, user, after, limit).await
+        let rows = rows::groups_of(&self.store, user, after, limit).await?;
+        Ok(rows.into_iter().map(|(id, _)| id).collect())
     }
 
-    /// Carries out [`PROJECT`]: the projections follow the membership as it is now, so the
-    /// order of two of them does not matter. Read again after the writing: a node that slept in
-    /// between may have written what was true before.
-    pub(crate) async fn project(&self, project: &Project) -> Result<()> {
-        let &Project { group_id, user_id } = project;
-        let membership = rows::membership(group_id, user_id);
-        let mut snapshot = self.store.load(membership.clone()).await?;
-        for _ in 0..COMMIT_TRIES_MAX {
-            let standing = rows::standing(&snapshot)?;
-            rows::project(&self.store, group_id, user_id, standing).await?;
-            snapshot = self.store.load(membership.clone()).await?;
-            if rows::standing(&snapshot)? == standing {
-                return Ok(());
-            }
-        }
-        Err(busy())
+    /// A group that has not ended.
+    async fn charter(&self, id: GroupId) -> Result<Option<Charter>> {
+        let charter = rows::charter(&self.store.load(rows::charter_of(id)).await?)?;
+        Ok(charter.filter(|charter| charter.ended_at.is_none()))
     }
 
-    async fn change(&self, user_id: UserId, group_id: GroupId, wish: Wish) -> Result<()> {
-        let now = self.clock.now();
-        let standing = self
-            .store
-            .decide(rows::membership(group_id, user_id), |snapshot| {
-                let mut change = Change::new();
-                let now_is = rows::standing(snapshot)?;
-                let next = model::decide(now_is, wish)?;
-                if let Some(next) = next {
-                    change.write(rows::membership_row(next, now));
-                    change.effect(PROJECT, &Project { group_id, user_id });
-                    let feed = Topic::User(user_id);
-                    if let Some(role) = next.role() {
-                        change.event(feed, MembershipStarted { group_id, role });
-                    } else if now_is.role().is_some() {
-                        change.event(feed, MembershipEnded { group_id });
-                    }
-                }
-                Ok((change, next.unwrap_or(now_is)))
-            })
-            .await?;
-        // Of a retry as well: its first try may have been cut off between the two.
-        if standing.role().is_none() {
-            self.hub.revoke(user_id, Channel::Group(group_id));
+    /// A group that has not ended, and what somebody is to it.
+    async fn look(&self, user: UserId, id: GroupId) -> Result<Option<Seen>> {
+        let (membership, charter) =
+            try_join!(self.store.load(rows::membership(id, user)), self.charter(id))?;
+        let kept = rows::kept(&membership)?;
+        Ok(charter.map(|charter| Seen::new(charter, user, kept)))
+    }
+
+    /// The same, of a group that is there for that person.
+    async fn find(&self, user: UserId, id: GroupId) -> Result<Seen> {
+        let seen = self.look(user, id).await?.ok_or(Refusal::NoSuchGroup)?;
+        if model::may_see(seen.charter.visibility, seen.held.standing) {
+            Ok(seen)
+        } else {
+            Err(Refusal::NoSuchGroup.into())
         }
-        Ok(())
+    }
+}
+
+impl Seen {
+    fn new(charter: Charter, user: UserId, kept: Held) -> Self {
+        let held = Held { standing: charter.standing(user, kept.standing), ..kept };
+        Self { charter, held }
     }
 }

@@ -1,9 +1,14 @@
-//! The rules of membership. Pure.
+//! The rules of groups: what a person may be to one, and do in it. Pure.
 
-use protocol::groups::{Role, Standing as Shown};
-
+mod charter;
+mod decide;
 #[cfg(test)]
 mod tests;
+
+pub(super) use charter::{Category, Charter, Edit, edit, may_see, may_see_members};
+pub(super) use decide::{Actor, Held, Step, authorise, decide};
+
+use protocol::groups::{Role, Standing as Shown};
 
 /// What a person is to a group: a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +59,11 @@ impl Standing {
             Self::Banned => Some(Shown::Banned),
         }
     }
+
+    /// Looks after the group.
+    pub(super) const fn looks_after(self) -> bool {
+        matches!(self, Self::In(Role::Owner | Role::Moderator))
+    }
 }
 
 /// What somebody may want to do on the wall of a group.
@@ -77,42 +87,32 @@ pub(super) const fn may(standing: Standing, act: Act) -> bool {
     }
 }
 
-/// What a person wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish {
-    /// Make the group, and own it.
-    Found,
-    /// Get in.
-    Join,
-    /// Get out.
-    Leave,
-    /// Be forgotten: out, as owner too.
-    Vanish,
-}
+/// What a rule says.
+pub(super) type Ruled<T> = Result<T, Refusal>;
 
 /// Why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     NoSuchGroup,
+    NoSuchPerson,
+    NoSuchCategory,
+    NotYours,
+    OwnerOnly,
     OwnerStays,
     Banned,
-    NotYours,
-}
-
-/// The next standing; `None`: it is so already.
-pub(super) fn decide(now: Standing, wish: Wish) -> Result<Option<Standing>, Refusal> {
-    use Standing::{Banned, In, Invited, Left, Rejected, Requested, Stranger, Withdrawn};
-    match (now, wish) {
-        (In(_), Wish::Found | Wish::Join)
-        | (Left | Banned, Wish::Leave)
-        | (Left | Stranger, Wish::Vanish) => Ok(None),
-        (Banned, Wish::Join) => Err(Refusal::Banned),
-        (_, Wish::Found) => Ok(Some(In(Role::Owner))),
-        (_, Wish::Join) => Ok(Some(In(Role::Member))),
-        (In(Role::Owner), Wish::Leave) => Err(Refusal::OwnerStays),
-        (Stranger | Requested | Invited | Rejected | Withdrawn, Wish::Leave) => {
-            Err(Refusal::NoSuchGroup)
-        }
-        (In(_), Wish::Leave) | (_, Wish::Vanish) => Ok(Some(Left)),
-    }
+    IsBanned,
+    NotBanned,
+    InviteOnly,
+    Entitlement,
+    RejectedLately,
+    NoRequest,
+    NoInvitation,
+    NotIn,
+    NotAMember,
+    Blocked,
+    GroupsFull,
+    OwnedFull,
+    AsksFull,
+    WaitingFull,
+    CategoriesFull,
 }

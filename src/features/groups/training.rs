@@ -9,9 +9,8 @@ use protocol::{GroupId, UserId};
 impl Groups {
     /// Whether a group is a training group and somebody is in it. By the memberships themselves.
     pub(crate) async fn trains_in(&self, user: UserId, group: GroupId) -> Result<bool> {
-        let Some(row) = rows::group(&self.store, group).await? else { return Ok(false) };
-        Ok(rows::kind(row.kind.as_deref())? == Kind::Training
-            && self.role(user, group).await?.is_some())
+        let Some(seen) = self.look(user, group).await? else { return Ok(false) };
+        Ok(seen.charter.kind == Kind::Training && seen.held.standing.role().is_some())
     }
 
     /// A training group that both are in.
@@ -20,7 +19,7 @@ impl Groups {
         one: UserId,
         other: UserId,
     ) -> Result<Option<GroupId>> {
-        for group in rows::groups_of(&self.store, one, None, LIST_ROWS_MAX).await? {
+        for (group, _) in rows::groups_of(&self.store, one, None, LIST_ROWS_MAX).await? {
             if self.trains_in(one, group).await? && self.trains_in(other, group).await? {
                 return Ok(Some(group));
             }

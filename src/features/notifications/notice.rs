@@ -8,7 +8,7 @@ use protocol::exchange::Session;
 use protocol::notifications::Kind;
 use protocol::people::Person;
 use protocol::support::{Cause, Request};
-use protocol::{Event, UserId};
+use protocol::{Event, GroupId, UserId};
 use uuid::Uuid;
 
 /// All of a kind join under these, while they were not read.
@@ -157,6 +157,20 @@ pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
         | Event::MessageReacted(_)
         | Event::MemberJoined(_)
         | Event::MemberLeft(_) => None,
+        Event::GroupInvited(it) => {
+            Some(of_group(it.group_id, Some(it.by_id), words::group_invited))
+        }
+        Event::GroupRequested(it) => {
+            let draft = of_group(it.group_id, Some(it.user_id), words::group_requested);
+            Some(Draft { counts: true, ..draft })
+        }
+        Event::GroupApproved(it) => Some(of_group(it.group_id, None, words::group_approved)),
+        // Seen where one looks for it: a no, or an end, needs no bell.
+        Event::GroupRejected(_) | Event::GroupRemoved(_) => None,
+        // One's own doing, or told by what brought it about.
+        Event::MembershipStarted(_) | Event::MembershipChanged(_) | Event::MembershipEnded(_) => {
+            None
+        }
         Event::PostCommented(it) => {
             Some(of_wall(it.post_id.0, "post", it.post_id.0, it.user_id, words::post_commented))
         }
@@ -173,7 +187,7 @@ pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
             let gathers = likes_of(it.comment_id.0);
             Some(of_wall(gathers, "post", it.post_id.0, it.user_id, words::comment_liked))
         }
-        // A wall is looked at, not pushed; who joins or leaves did so.
+        // A wall is looked at, not pushed.
         Event::PostCreated(_)
         | Event::PostEdited(_)
         | Event::PostDeleted(_)
@@ -182,9 +196,7 @@ pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
         | Event::CommentCreated(_)
         | Event::CommentEdited(_)
         | Event::CommentDeleted(_)
-        | Event::WallWithheld(_)
-        | Event::MembershipStarted(_)
-        | Event::MembershipEnded(_) => None,
+        | Event::WallWithheld(_) => None,
         Event::CoachChanged(changed) => {
             let words = match changed.state {
                 CoachState::Approved => words::coach_approved,
@@ -257,6 +269,19 @@ fn of_exchange(user: UserId, session: &Session, words: Words) -> Draft {
         gathers: session.id.0,
         link: link("exchange", session.id.0),
         from: sides.into_iter().find(|side| side.id != user).cloned(),
+        counts: false,
+        is_turn: false,
+        over_at: None,
+        words,
+    }
+}
+
+fn of_group(group: GroupId, who: Option<UserId>, words: Words) -> Draft {
+    Draft {
+        kind: Kind::Membership,
+        gathers: group.0,
+        link: link("group", group.0),
+        from: who.map(|id| Person { id, name: String::new() }),
         counts: false,
         is_turn: false,
         over_at: None,

@@ -37,7 +37,7 @@ impl Wall {
         let turn = caller.lane.lock().await;
         self.accounts.may_reach_out(caller.user_id).await?;
         self.groups.demand(caller.user_id, Act::Post, group_id).await?;
-        has_category(said.category_id)?;
+        self.has_category(group_id, said.category_id).await?;
         let stage = match (draft.unwrap_or(false), publish_at) {
             (true, _) => Some(Stage::Draft),
             (false, Some(at)) => Some(Stage::Scheduled(at)),
@@ -82,14 +82,14 @@ impl Wall {
             None => None,
         };
         if let Some(plan) = self.own_plan(caller.user_id, post_id).await? {
-            has_category(said.category_id)?;
+            self.has_category(plan.group_id, said.category_id).await?;
             return self.rewrite(caller, plan, said, publish_at).await;
         }
         let place = self.post_for(caller, post_id, Act::Post).await?;
         if publish_at.is_some() {
             return Err(conflict(words::ON_THE_WALL));
         }
-        has_category(said.category_id)?;
+        self.has_category(place.group_id, said.category_id).await?;
         let user = caller.user_id;
         self.change_post(&place, user, |target| Action::Edit { user, target, words: said.clone() })
             .await?;
@@ -188,17 +188,22 @@ impl Wall {
         }
     }
 
+    /// Whether a group has the category that a post is to belong to.
+    async fn has_category(&self, group: GroupId, category: Option<CategoryId>) -> Result<()> {
+        match category {
+            Some(category) if !self.groups.has_category(group, category).await? => {
+                Err(Error::invalid("category_id", words::NO_CATEGORY))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Somebody's own plan that is not on the wall yet.
     async fn own_plan(&self, user: UserId, id: PostId) -> Result<Option<Plan>> {
         let snapshot = self.store.load(rows::plan_partition(id)).await?;
         let plan = rows::plan(id, &snapshot)?.filter(|plan| plan.author_id == user);
         Ok(plan.filter(|plan| plan.stage != Stage::Published))
     }
-}
-
-/// No group has categories yet.
-fn has_category(category: Option<CategoryId>) -> Result<()> {
-    category.map_or(Ok(()), |_| Err(Error::invalid("category_id", words::NO_CATEGORY)))
 }
 
 /// What a post says, within its limits. The text is kept as it was written.
