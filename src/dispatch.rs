@@ -465,7 +465,7 @@ impl Fire for Features {
                 notifications::DIGEST_TIMER => self.notifications.digest_due(&timer.subject).await,
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,
                 exchange::DEADLINE_TIMER => self.exchange.deadline(&timer.subject).await,
-                wall::PUBLISH_TIMER => self.wall.publish_due(&timer.subject).await,
+                wall::PUBLISH_TIMER => self.wall.publish_due(timer).await,
                 other => Err(internal(&format_args!("no timer is named {other:?}"))),
             }
         })

@@ -6,6 +6,7 @@ use crate::bus::Channel;
 use protocol::UserId;
 use protocol::close::CloseCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Hub {
     /// Asks with whom a connection's person has nothing to do, before it follows a wall. Asked again
@@ -41,17 +42,35 @@ impl Hub {
 
     /// Something between people changed: of one, or of all. Returns at once.
     pub(crate) fn reconsider(self: &Arc<Self>, user: Option<UserId>) {
-        let mut links = user.map_or_else(|| self.sessions(), |user| self.links_of(user));
-        links.retain(follows_a_wall);
-        if links.is_empty() {
-            return;
-        }
         let hub = Arc::clone(self);
-        tokio::spawn(async move {
-            for link in links {
-                hub.withhold(&link).await;
+        let Some(user) = user else {
+            // One round at a time, and one more after the last call.
+            if self.rounds.fetch_add(1, Ordering::SeqCst) == 0 {
+                tokio::spawn(async move { hub.reconsider_all().await });
             }
-        });
+            return;
+        };
+        let mut links = self.links_of(user);
+        links.retain(follows_a_wall);
+        if !links.is_empty() {
+            tokio::spawn(async move {
+                for link in links {
+                    hub.withhold(&link).await;
+                }
+            });
+        }
+    }
+
+    async fn reconsider_all(&self) {
+        loop {
+            let asked = self.rounds.load(Ordering::SeqCst);
+            for link in self.sessions().iter().filter(|link| follows_a_wall(link)) {
+                self.withhold(link).await;
+            }
+            if self.rounds.compare_exchange(asked, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                return;
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::redis_server::{RedisServer, redis_server};
 use crate::server::{NODE_TEMPO, Person, Socket, TestServer, client_id, eventually};
 use protocol::close::CloseCode;
 use protocol::conversations::{Open as OpenConversation, Send};
-use protocol::groups::{Create, Join};
+use protocol::groups::{Ban, Create, Delete, Join};
 use protocol::session::{Open, Ping};
 use protocol::topics::Subscribe;
 use protocol::wall::CreatePost;
@@ -273,6 +273,36 @@ async fn a_device_that_comes_back_elsewhere_replaces_its_socket() {
     late.send(Open { token: Some(ben.token.clone()), ..device("phone", 1) }).await;
     assert_eq!(late.closed().await, CloseCode::Replaced.number());
     second.call(Ping::default()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ban_at_one_node_ends_what_is_delivered_at_another() {
+    let Some(world) = world().await else { return };
+    let World { a, b, ada, ben, .. } = &world;
+    let group_id = world.group().await;
+    let topic = Topic::Group(group_id);
+    let (mut adas, mut bens) = (b.socket(ada).await, b.socket(ben).await);
+    follow(&mut adas, topic).await;
+    follow(&mut bens, topic).await;
+    let first = post(a, ada, group_id).await;
+    bens.events_to(topic, first).await;
+    adas.events_to(topic, first).await;
+    a.by(ada, Ban { group_id, user_id: ben.id }).await.unwrap();
+    let second = post(a, ada, group_id).await;
+    adas.events_to(topic, second).await;
+    nothing_more(&mut bens, topic).await;
+    // The end of the group does the same for who is left.
+    a.by(ada, Delete { group_id }).await.unwrap();
+    eventually(async || {
+        adas.call(Ping::default()).await.unwrap();
+        let ended = |push: &Incoming| match push {
+            Incoming::Event(push) => push.body.name() == "membership.ended",
+            _ => false,
+        };
+        adas.rest().iter().any(ended).then_some(())
+    })
+    .await;
+    assert!(adas.call(Subscribe { topic, after: None }).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,6 +15,8 @@ use protocol::wall::{
     Post, PostState, ReadFeed, SetLike,
 };
 use protocol::{CommentId, Error, ErrorCode, Event, GroupId, PostId, Signal, Topic};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use sanctuary::clock::Clock;
 use std::fmt::Write as _;
 use tempfile::tempdir;
@@ -322,6 +324,93 @@ async fn likes_count_exactly_however_many_come_at_once() {
         wanted.sort_unstable();
         named.sort_unstable();
         assert_eq!(named, wanted);
+    }
+}
+
+/// Days by chance: two nodes write, reply, like and take back at the same time, while commits are
+/// refused or their results lost. At the end what is counted is what the log holds, on both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn counts_are_those_of_the_log_whatever_was_lost_on_the_way() {
+    for site in Site::all().await {
+        let clock = Clock::manual(START);
+        let nodes = [site.open(&clock).await, site.open(&clock).await];
+        let people = nodes[0].people("p", 4, None).await;
+        let all: Vec<&Person> = people.iter().collect();
+        let group = circle(&nodes[0], &all).await;
+        let id = post(&nodes[0], &people[0], group, "a thought").await;
+        let mut rng = StdRng::seed_from_u64(7);
+        let mut made: Vec<(CommentId, usize)> = Vec::new();
+        for _ in 0..12 {
+            match rng.random_range(0..3) {
+                0 => nodes[rng.random_range(0..2)].faults.refuse_commits(rng.random_range(1..3)),
+                1 => nodes[rng.random_range(0..2)].faults.lose_commit_results(1),
+                _ => {}
+            }
+            let deeds: Vec<_> = (0..6)
+                .map(|_| {
+                    let known = (!made.is_empty()).then(|| made[rng.random_range(0..made.len())]);
+                    (rng.random_range(0..2), rng.random_range(0..4), rng.random_range(0..6), known)
+                })
+                .collect();
+            let (places, persons) = (&nodes, &people[..]);
+            let done = join_all(deeds.iter().map(move |&(node, who, deed, known)| {
+                let (node, person) = (&places[node], &persons[who]);
+                async move {
+                    match (deed, known) {
+                        (0, Some((comment_id, author))) => {
+                            let by = &persons[author];
+                            let _ = node.by(by, DeleteComment { comment_id }).await;
+                            None
+                        }
+                        (1 | 2, _) => {
+                            let _ = node.by(person, like(id, deed == 1)).await;
+                            None
+                        }
+                        (_, known) => {
+                            let parent = known.map(|(id, _)| id).filter(|_| deed > 3);
+                            let said = node.by(person, comment_on(id, parent, "a word")).await;
+                            said.ok().map(|said| (said.comment_id, who))
+                        }
+                    }
+                }
+            }))
+            .await;
+            made.extend(done.into_iter().flatten());
+        }
+        for node in &nodes {
+            node.faults.refuse_commits(0);
+            node.faults.lose_commit_results(0);
+        }
+        // What a crash left undone: relay timers are due by then.
+        for _ in 0..3 {
+            for node in &nodes {
+                node.later(60_000).await;
+            }
+        }
+        let events = nodes[0].read(&people[0], Topic::Group(group)).await.unwrap();
+        let live = events.iter().filter(|event| match event {
+            Event::CommentCreated(comment) => !comment.deleted,
+            _ => false,
+        });
+        let live = live.count() as u64;
+        for node in &nodes {
+            let shown = get(node, &people[0], id).await.unwrap();
+            let named = node.by(&people[0], likes_of(id)).await.unwrap().items.len() as u64;
+            assert_eq!((shown.comments, shown.likes), (live, named));
+            // Each that is not deleted is in its branch, and each place that is kept has replies.
+            let (mut left, mut seen) = (vec![None], 0);
+            while let Some(parent) = left.pop() {
+                let page = comments(node, &people[0], id, parent).await;
+                for comment in &page {
+                    seen += u64::from(comment.text.is_some());
+                    assert!(comment.text.is_some() || comment.replies > 0, "{comment:?}");
+                    let under = comments(node, &people[0], id, Some(comment.id)).await;
+                    assert_eq!(comment.replies, under.len() as u64);
+                    left.push(Some(comment.id));
+                }
+            }
+            assert_eq!(seen, live);
+        }
     }
 }
 

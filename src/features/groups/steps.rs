@@ -107,7 +107,8 @@ impl Groups {
             charter.standing(by, kept.standing)
         };
         let actor = Actor { standing: actor, oneself };
-        if !oneself && !model::may_see(charter.visibility, actor.standing) {
+        let sees = model::may_see(charter.visibility, actor.standing);
+        if !sees && !is_own(step) {
             return Err(Refusal::NoSuchGroup.into());
         }
         model::authorise(actor, step, standing, charter.joining)?;
@@ -154,6 +155,11 @@ impl Groups {
     }
 }
 
+/// A step that is nobody else's.
+const fn is_own(step: Step) -> bool {
+    matches!(step, Step::Join(_) | Step::Leave | Step::Withdraw | Step::Vanish | Step::Dissolve)
+}
+
 /// The step as the group's door has it.
 const fn through(step: Step, charter: &Charter) -> Step {
     match step {
@@ -170,10 +176,9 @@ fn outcome(
     now: protocol::Millis,
 ) -> Ruled<Option<Standing>> {
     let outcome = model::decide(held, step, now);
-    let is_own = matches!(step, Step::Join(_) | Step::Leave | Step::Withdraw);
     let sees = charter.is_none_or(|it| model::may_see(it.visibility, held.standing));
     match outcome {
-        Err(_) if is_own && !sees => Err(Refusal::NoSuchGroup),
+        Err(_) if is_own(step) && !sees => Err(Refusal::NoSuchGroup),
         Ok(_) if matches!(step, Step::Join(_)) && !sees => Err(Refusal::NoSuchGroup),
         outcome => outcome,
     }
@@ -184,9 +189,10 @@ impl Taken<'_> {
         let &Self { group_id, user_id, .. } = self;
         let mut change = Change::new();
         change.write(rows::membership_row(next));
-        self.tell(&mut change, next.standing);
         let was = kept.standing.shown();
+        // First, so that whoever hears of it finds it so.
         change.effect(PROJECT, &Project { group_id, user_id, was });
+        self.tell(&mut change, next.standing);
         change
     }
 

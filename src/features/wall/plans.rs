@@ -6,7 +6,7 @@ use super::model::{Action, Refusal, Words};
 use super::posts::{created, planned_id};
 use super::{Wall, rows};
 use crate::auth::Caller;
-use crate::error::{Result, internal};
+use crate::error::{Result, internal, unavailable};
 use crate::features::groups::Act;
 use crate::log::Key;
 use crate::store::Change;
@@ -21,6 +21,8 @@ use uuid::Uuid;
 
 /// The effect that brings an author's list in line with a plan, and publishes. Body: [`Planned`].
 pub(crate) const PLANNED: &str = "wall.planned";
+/// A commit that was begun is there after this, or never will be.
+const COMMIT_WITHIN_MS: Millis = 120_000;
 /// The kind of the timer that publishes. Subject: the post's id.
 pub const PUBLISH_TIMER: &str = "wall_publish";
 
@@ -150,12 +152,12 @@ impl Wall {
     }
 
     /// A timer of [`PUBLISH_TIMER`] fired.
-    pub(crate) async fn publish_due(&self, subject: &[u8]) -> Result<()> {
-        let id = Uuid::from_slice(subject).map_err(|error| internal(&error))?;
+    pub(crate) async fn publish_due(&self, timer: &Timer) -> Result<()> {
+        let id = Uuid::from_slice(&timer.subject).map_err(|error| internal(&error))?;
         let Some(plan) = self.load_plan(PostId(id)).await? else {
-            // It was set for a commit that never was, or is not there yet: that one would be later
-            // than its own timer, and is looked after by its author.
-            return Ok(());
+            // The commit that it was set for may still come; or never was.
+            let gives_up_at = timer.due_at.saturating_add(COMMIT_WITHIN_MS);
+            return if self.clock.now() < gives_up_at { Err(unavailable()) } else { Ok(()) };
         };
         let may = self.groups.may(plan.author_id, Act::Post, plan.group_id).await?;
         self.step(plan.post_id, &Step::Due { may }).await.map(|_| ())

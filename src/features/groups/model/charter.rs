@@ -6,42 +6,42 @@ use protocol::{CategoryId, Millis, UserId};
 
 /// What a group is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::features::groups) struct Charter {
-    pub(in crate::features::groups) name: String,
-    pub(in crate::features::groups) description: String,
+pub(crate) struct Charter {
+    pub(crate) name: String,
+    pub(crate) description: String,
     /// The one owner: whatever else is kept of this person, they are in the group.
-    pub(in crate::features::groups) owner_id: UserId,
-    pub(in crate::features::groups) kind: Kind,
-    pub(in crate::features::groups) visibility: Visibility,
-    pub(in crate::features::groups) joining: Joining,
-    pub(in crate::features::groups) created_at: Millis,
+    pub(crate) owner_id: UserId,
+    pub(crate) kind: Kind,
+    pub(crate) visibility: Visibility,
+    pub(crate) joining: Joining,
+    pub(crate) created_at: Millis,
     /// The group is no more.
-    pub(in crate::features::groups) ended_at: Option<Millis>,
+    pub(crate) ended_at: Option<Millis>,
     /// Oldest first.
-    pub(in crate::features::groups) categories: Vec<Category>,
+    pub(crate) categories: Vec<Category>,
 }
 
 /// A category of posts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::features::groups) struct Category {
-    pub(in crate::features::groups) id: CategoryId,
-    pub(in crate::features::groups) name: String,
-    pub(in crate::features::groups) description: String,
-    pub(in crate::features::groups) created_at: Millis,
+pub(crate) struct Category {
+    pub(crate) id: CategoryId,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) created_at: Millis,
 }
 
 /// What is to change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::features::groups) struct Edit {
-    pub(in crate::features::groups) name: Option<String>,
-    pub(in crate::features::groups) description: Option<String>,
-    pub(in crate::features::groups) visibility: Option<Visibility>,
-    pub(in crate::features::groups) joining: Option<Joining>,
+pub(crate) struct Edit {
+    pub(crate) name: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) visibility: Option<Visibility>,
+    pub(crate) joining: Option<Joining>,
 }
 
 impl Charter {
     /// What a person is, by the charter and what is kept of them.
-    pub(in crate::features::groups) fn standing(&self, user: UserId, kept: Standing) -> Standing {
+    pub(crate) fn standing(&self, user: UserId, kept: Standing) -> Standing {
         if self.ended_at.is_some() {
             Standing::Stranger
         } else if self.owner_id == user {
@@ -53,10 +53,7 @@ impl Charter {
 }
 
 /// Whether a group is there for somebody.
-pub(in crate::features::groups) const fn may_see(
-    visibility: Visibility,
-    standing: Standing,
-) -> bool {
+pub(crate) const fn may_see(visibility: Visibility, standing: Standing) -> bool {
     match visibility {
         Visibility::Public | Visibility::Private => true,
         Visibility::Hidden => {
@@ -66,10 +63,7 @@ pub(in crate::features::groups) const fn may_see(
 }
 
 /// Whether somebody may see who is in it.
-pub(in crate::features::groups) const fn may_see_members(
-    visibility: Visibility,
-    standing: Standing,
-) -> bool {
+pub(crate) const fn may_see_members(visibility: Visibility, standing: Standing) -> bool {
     match visibility {
         Visibility::Public => !matches!(standing, Standing::Banned),
         Visibility::Private | Visibility::Hidden => standing.role().is_some(),
@@ -78,7 +72,7 @@ pub(in crate::features::groups) const fn may_see_members(
 
 /// The charter after a change; `None`: it is so already. Name and description are for those who
 /// look after the group, who comes in and who sees it for the owner.
-pub(in crate::features::groups) fn edit(
+pub(crate) fn edit(
     charter: &Charter,
     by: Standing,
     edit: Edit,

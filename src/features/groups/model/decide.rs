@@ -7,7 +7,7 @@ use protocol::limits::GROUP_AGAIN_MS;
 
 /// A step that somebody takes, or that is taken for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::features::groups) enum Step {
+pub(crate) enum Step {
     /// Get in, or ask to, or accept an invitation.
     Join(Joining),
     /// Get out.
@@ -38,17 +38,13 @@ pub(in crate::features::groups) enum Step {
 
 /// What a person is to a group, and since when. The owner is who the charter says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::features::groups) struct Held {
-    pub(in crate::features::groups) standing: Standing,
-    pub(in crate::features::groups) since_at: Millis,
+pub(crate) struct Held {
+    pub(crate) standing: Standing,
+    pub(crate) since_at: Millis,
 }
 
 /// The next standing; `None`: it is so already.
-pub(in crate::features::groups) fn decide(
-    held: Held,
-    step: Step,
-    now: Millis,
-) -> Result<Option<Standing>, Refusal> {
+pub(crate) fn decide(held: Held, step: Step, now: Millis) -> Result<Option<Standing>, Refusal> {
     use Standing::{Banned, In, Invited, Left, Rejected, Requested, Stranger, Withdrawn};
     let is = held.standing;
     match step {
@@ -150,14 +146,14 @@ fn join(held: Held, joining: Joining, now: Millis) -> Result<Option<Standing>, R
 
 /// Who takes a step about somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::features::groups) struct Actor {
-    pub(in crate::features::groups) standing: Standing,
+pub(crate) struct Actor {
+    pub(crate) standing: Standing,
     /// It is about themselves.
-    pub(in crate::features::groups) oneself: bool,
+    pub(crate) oneself: bool,
 }
 
 /// Whether the actor may take the step, about somebody of that standing.
-pub(in crate::features::groups) fn authorise(
+pub(crate) fn authorise(
     actor: Actor,
     step: Step,
     target: Standing,

@@ -1,3 +1,5 @@
+//! Every step from every standing, by everybody.
+
 use super::*;
 use Standing::{Banned, In, Invited, Left, Rejected, Requested, Stranger, Withdrawn};
 use protocol::UserId;
