@@ -298,7 +298,11 @@ impl App {
         let sight = Arc::clone(&features) as Arc<dyn Sight>;
         let presence = Presence::new(registry, Arc::clone(&store), sight, clock.clone());
         let watches = Arc::clone(&presence);
-        features.people.tell_changes(Box::new(move |user| watches.seen_differently(user)));
+        let walls = Arc::clone(&hub);
+        features.people.tell_changes(Box::new(move |user| {
+            watches.seen_differently(user);
+            walls.reconsider(user);
+        }));
         let repair = Arc::new(Repair {
             hub: Arc::clone(&hub),
             log: Arc::clone(&log),

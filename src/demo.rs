@@ -7,7 +7,7 @@ use crate::dispatch::Dispatch;
 use crate::error::Result;
 use crate::features::accounts::Origin;
 use protocol::accounts::{Login, Register};
-use protocol::{Answer, ClientId, Command, ErrorCode, UserId, conversations, groups, people};
+use protocol::{Answer, ClientId, Command, ErrorCode, UserId, conversations, groups, people, wall};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -121,11 +121,7 @@ async fn make_group(dispatch: &Dispatch, callers: &[Caller]) -> Result<()> {
     }
     for (index, (author, text)) in POSTS.iter().enumerate() {
         let Some(author) = callers.get(*author) else { continue };
-        let post = groups::CreatePost {
-            group_id,
-            client_id: once("demo.post", index),
-            text: (*text).to_owned(),
-        };
+        let post = wall::CreatePost::new(group_id, once("demo.post", index), *text);
         dispatch.command(author, Command::PostCreate(post)).await?;
     }
     Ok(())

@@ -12,11 +12,12 @@ use crate::features::notifications::{self, Notifications};
 use crate::features::payments::{self, Payments, PurposeKind};
 use crate::features::people::{self, Act, People};
 use crate::features::support::{self, Support};
+use crate::features::wall::{self, Wall};
 use crate::hub::Link;
 use crate::limits::Rates;
 use crate::log::{Log, REDACT_TIMER};
 use crate::mail::{self, Post};
-use crate::rights::{Rights, Sees, Sight, Visible};
+use crate::rights::{Apart, Rights, Sees, Sight, Visible};
 use crate::session::Sessions;
 use crate::store::{Carry, OutKey, RELAY_TIMER, Store};
 use crate::timers::{Fire, Timer};
@@ -66,6 +67,7 @@ pub struct Features {
     pub(crate) support: Arc<Support>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) exchange: Arc<Exchange>,
+    pub(crate) wall: Arc<Wall>,
     pub(crate) store: Arc<Store>,
     pub(crate) log: Arc<dyn Log>,
 }
@@ -87,6 +89,7 @@ impl Features {
             Arc::clone(&self.payments) as _,
             Arc::clone(&self.support) as _,
             Arc::clone(&self.exchange) as _,
+            Arc::clone(&self.wall) as _,
         ]
     }
 }
@@ -188,6 +191,7 @@ impl Table {
             conversations,
             support,
             exchange,
+            wall,
             ..
         } = &*self.features;
         let sessions = &self.sessions;
@@ -286,8 +290,6 @@ impl Table {
                 CategoryCreate => create_category,
                 CategoryUpdate => update_category,
                 CategoryDelete => delete_category,
-                PostCreate => create_post,
-                PostList => list_posts,
             }
             support {
                 DeskList => list_desks,
@@ -329,6 +331,24 @@ impl Table {
                 ExchangeList => list,
                 ExchangeLedger => ledger,
             }
+            wall {
+                GroupMark => mark_group,
+                GroupUnread => list_unread,
+                PostCreate => create_post,
+                PostEdit => edit_post,
+                PostDelete => delete_post,
+                PostPin => pin_post,
+                PostLock => lock_post,
+                PostGet => get_post,
+                PostList => list_posts,
+                PostFeed => read_feed,
+                CommentCreate => create_comment,
+                CommentEdit => edit_comment,
+                CommentDelete => delete_comment,
+                CommentList => list_comments,
+                LikeSet => set_like,
+                LikeList => list_likes,
+            }
         }))
     }
 }
@@ -346,6 +366,13 @@ impl Rights for Features {
                 Topic::Group(id) => self.groups.visible(caller.user_id, id).await,
                 Topic::Desk(id) => self.support.visible(caller, id).await,
             }
+        })
+    }
+
+    fn apart(&self, user: UserId) -> BoxFuture<'_, Result<Option<Arc<Apart>>>> {
+        Box::pin(async move {
+            let apart = self.people.apart_from(user).await?;
+            Ok((!apart.is_empty()).then(|| Arc::new(Apart(apart))))
         })
     }
 }
@@ -395,7 +422,8 @@ impl Carry for Features {
                 people::SHUT => {
                     let two = body(bytes)?;
                     self.conversations.carry_shut(two).await?;
-                    self.exchange.carry_shut(two).await
+                    self.exchange.carry_shut(two).await?;
+                    self.wall.carry_shut(two).await
                 }
                 people::CHOSEN => {
                     self.people.chosen(body(bytes)?);
@@ -424,6 +452,8 @@ impl Carry for Features {
                 exchange::OFF_BOARD => self.exchange.carry_off_board(body(bytes)?).await,
                 exchange::TALK => self.exchange.carry_talk(key, &body(bytes)?).await,
                 exchange::HUSH => self.exchange.carry_hush(key, body(bytes)?).await,
+                wall::LIKED => self.wall.carry_liked(body(bytes)?).await,
+                wall::PLANNED => self.wall.carry_planned(body(bytes)?).await,
                 other => Err(internal(&format_args!("no effect is named {other:?}"))),
             }
         })
@@ -462,6 +492,7 @@ impl Fire for Features {
                 }
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,
                 exchange::DEADLINE_TIMER => self.exchange.deadline(&timer.subject).await,
+                wall::PUBLISH_TIMER => self.wall.publish_due(timer).await,
                 other => Err(internal(&format_args!("no timer is named {other:?}"))),
             }
         })

@@ -14,6 +14,7 @@ pub mod people;
 pub mod ratings;
 pub mod session;
 pub mod support;
+pub mod wall;
 
 /// Of a list that is asked for from somewhere else than its pages say.
 pub const NO_PLACE: &str = "This is not a place in the list.";

@@ -148,7 +148,7 @@ impl Person {
             }
             .command(),
             Topic::Group(group_id) => {
-                protocol::groups::CreatePost { group_id, client_id, text }.command()
+                protocol::wall::CreatePost::new(group_id, client_id, text).command()
             }
             Topic::User(_) | Topic::Desk(_) => return,
         };

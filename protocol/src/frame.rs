@@ -5,7 +5,7 @@ use crate::union::{Call, named_union};
 use crate::{
     DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, accounts, coaches,
     conversations, exchange, groups, notifications, payments, people, presence, session, support,
-    topics,
+    topics, wall,
 };
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -121,8 +121,22 @@ commands! {
     CategoryCreate(groups::CreateCategory) -> groups::CategoryResult = "category.create";
     CategoryUpdate(groups::UpdateCategory) -> groups::CategoryResult = "category.update";
     CategoryDelete(groups::DeleteCategory) -> session::Done = "category.delete";
-    PostCreate(groups::CreatePost) -> groups::PostCreated = "post.create";
-    PostList(groups::ListPosts) -> groups::Posts = "post.list";
+    GroupMark(wall::MarkGroup) -> wall::GroupUnread = "group.mark";
+    GroupUnread(wall::ListUnread) -> wall::Unread = "group.unread";
+    PostCreate(wall::CreatePost) -> wall::PostCreated = "post.create";
+    PostEdit(wall::EditPost) -> wall::PostResult = "post.edit";
+    PostDelete(wall::DeletePost) -> session::Done = "post.delete";
+    PostPin(wall::PinPost) -> session::Done = "post.pin";
+    PostLock(wall::LockPost) -> session::Done = "post.lock";
+    PostGet(wall::GetPost) -> wall::PostResult = "post.get";
+    PostList(wall::ListPosts) -> wall::Posts = "post.list";
+    PostFeed(wall::ReadFeed) -> wall::Posts = "post.feed";
+    CommentCreate(wall::CreateComment) -> wall::CommentCreated = "comment.create";
+    CommentEdit(wall::EditComment) -> wall::CommentResult = "comment.edit";
+    CommentDelete(wall::DeleteComment) -> session::Done = "comment.delete";
+    CommentList(wall::ListComments) -> wall::Comments = "comment.list";
+    LikeSet(wall::SetLike) -> wall::LikeSet = "like.set";
+    LikeList(wall::ListLikes) -> wall::Likes = "like.list";
     DeskList(support::ListDesks) -> support::Desks = "desk.list";
     DeskCreate(support::CreateDesk) -> support::DeskResult = "desk.create";
     DeskUpdate(support::UpdateDesk) -> support::DeskResult = "desk.update";
@@ -187,7 +201,19 @@ named_union! {
         CoachChanged(coaches::CoachChanged) = "coach.changed";
         SessionRevoked(session::Revoked) = "session.revoked";
         NotificationCreated(notifications::Created) = "notification.created";
-        PostCreated(groups::PostPublished) = "post.created";
+        PostCreated(wall::PostPublished) = "post.created";
+        PostEdited(wall::PostEdited) = "post.edited";
+        PostDeleted(wall::PostDeleted) = "post.deleted";
+        PostPinned(wall::PostPinned) = "post.pinned";
+        PostLocked(wall::PostLocked) = "post.locked";
+        CommentCreated(wall::CommentPublished) = "comment.created";
+        CommentEdited(wall::CommentEdited) = "comment.edited";
+        CommentDeleted(wall::CommentDeleted) = "comment.deleted";
+        WallWithheld(wall::Withheld) = "wall.withheld";
+        PostCommented(wall::PostCommented) = "post.commented";
+        CommentReplied(wall::CommentReplied) = "comment.replied";
+        PostLiked(wall::PostLiked) = "post.liked";
+        CommentLiked(wall::CommentLiked) = "comment.liked";
         GroupInvited(groups::Invited) = "group.invited";
         GroupRequested(groups::Requested) = "group.requested";
         GroupApproved(groups::Approved) = "group.approved";
@@ -256,6 +282,7 @@ named_union! {
         Position(support::Position) = "support.position";
         CoachAway(support::CoachAway) = "support.coach_away";
         DeskChanged(support::DeskChanged) = "desk.changed";
+        PostStats(wall::PostStats) = "post.stats";
     }
 }
 

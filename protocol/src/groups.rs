@@ -1,4 +1,4 @@
-//! `group.*` and `post.*`: groups and their walls. Topic `group:<id>`.
+//! `group.*`: groups and who is in them.
 
 mod membership;
 
@@ -8,8 +8,7 @@ pub use membership::{
     Rejected, Remove, Removed, Requested, SetRole, Unban, Update, UpdateCategory, Withdraw,
 };
 
-use crate::people::Person;
-use crate::{ClientId, GroupId, Millis, PostId, Seq, UserId};
+use crate::{ClientId, GroupId, Millis, Seq, UserId};
 use serde::{Deserialize, Serialize};
 
 /// How one gets in.
@@ -191,83 +190,6 @@ pub struct Join {
 pub struct Leave {
     /// Which.
     pub group_id: GroupId,
-}
-
-/// A post.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Post {
-    /// Which.
-    pub id: PostId,
-    /// Where.
-    pub group_id: GroupId,
-    /// Its place on the wall.
-    pub seq: Seq,
-    /// Who wrote it.
-    pub author: Person,
-    /// What it says.
-    pub text: String,
-    /// When it was published.
-    pub at: Millis,
-}
-
-/// `post.create`. Again with the same `client_id`: the first result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CreatePost {
-    /// Where.
-    pub group_id: GroupId,
-    /// The post's idempotency key, chosen by the client.
-    pub client_id: ClientId,
-    /// 1–8 000 characters.
-    pub text: String,
-}
-
-/// The result of `post.create`: the post is durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PostCreated {
-    /// Which.
-    pub post_id: PostId,
-    /// Its place on the wall.
-    pub seq: Seq,
-    /// When it was accepted.
-    pub at: Millis,
-    /// Whether it had been sent before.
-    pub duplicate: bool,
-}
-
-/// `post.list`, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListPosts {
-    /// Where.
-    pub group_id: GroupId,
-    /// `next` of the page before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
-    /// 1–100; 50 if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u32>,
-}
-
-/// The result of `post.list`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Posts {
-    /// A page.
-    pub items: Vec<Post>,
-    /// `after` of the next page, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
-}
-
-/// Event `post.created`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PostPublished {
-    /// Which.
-    pub post_id: PostId,
-    /// Who wrote it.
-    pub author_id: UserId,
-    /// The author's idempotency key.
-    pub client_id: ClientId,
-    /// What it says.
-    pub text: String,
 }
 
 /// Feed `membership.started`.

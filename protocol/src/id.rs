@@ -84,6 +84,8 @@ ids! {
     CategoryId
     /// A post on a wall.
     PostId
+    /// A comment on a post.
+    CommentId
     /// A support desk.
     DeskId
     /// A support request.

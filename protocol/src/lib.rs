@@ -31,14 +31,15 @@ pub mod presence;
 pub mod session;
 pub mod support;
 pub mod topics;
+pub mod wall;
 
 pub use codec::{DecodeError, Format};
 pub use error::{Error, ErrorCode};
 pub use frame::{Answer, Command, CommandFrame, Event, Push, Rejected, ReplyFrame, Signal};
 pub use id::{
-    Blob, CategoryId, ClientId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId, LoginId,
-    MediaId, MessageId, Millis, NoteId, NotificationId, PaymentId, PlanId, PostId, ProductId,
-    RefundId, RequestId, Seq, SessionId, SubscriptionId, UserId,
+    Blob, CategoryId, ClientId, CommentId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId,
+    LoginId, MediaId, MessageId, Millis, NoteId, NotificationId, PaymentId, PlanId, PostId,
+    ProductId, RefundId, RequestId, Seq, SessionId, SubscriptionId, UserId,
 };
 pub use incoming::Incoming;
 pub use money::Money;

@@ -99,6 +99,22 @@ pub const ENDPOINT_BYTES_MAX: usize = 2_048;
 pub const PUSH_AFTER_MS: i64 = 5_000;
 /// Text of a post.
 pub const POST_CHARS_MAX: usize = 8_000;
+/// What a post points to.
+pub const LINK_BYTES_MAX: usize = 2_048;
+/// Edits of a post whose text is kept, with that of the post as it was first; older ones go.
+pub const POST_EDITS_KEPT_MAX: usize = 10;
+/// Pinned posts of a group; the next one is `full`.
+pub const PINNED_POSTS_MAX: usize = 10;
+/// Drafts and scheduled posts of a person; the next one is `full`.
+pub const PLANNED_POSTS_MAX: usize = 50;
+/// A post may be scheduled this far ahead.
+pub const SCHEDULE_MS_MAX: i64 = 366 * 24 * 60 * 60 * 1_000;
+/// Text of a comment.
+pub const COMMENT_CHARS_MAX: usize = 4_000;
+/// A comment on a post has depth 1, a reply to it 2; no deeper than this.
+pub const COMMENT_DEPTH_MAX: u8 = 8;
+/// Unread posts of a group that are counted; this many stands for that many or more.
+pub const UNREAD_POSTS_MAX: u32 = 100;
 /// Subject of a support request.
 pub const SUBJECT_CHARS_MAX: usize = 200;
 /// Expertise a support request asks for.

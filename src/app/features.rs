@@ -14,6 +14,7 @@ use crate::features::notifications::{self, Notifications};
 use crate::features::payments::{self, Payments};
 use crate::features::people::People;
 use crate::features::support::{self, CrisisWords, Support};
+use crate::features::wall::{self, Wall};
 use crate::hub::Hub;
 use crate::idempotency::Idempotency;
 use crate::mail::{self, Post};
@@ -138,6 +139,18 @@ impl Ground<'_> {
             Arc::clone(&people),
             clock.clone(),
         );
+        let wall = Wall::new(wall::Parts {
+            store: Arc::clone(store),
+            log: Arc::clone(log),
+            timers: Arc::clone(timers),
+            bus: Arc::clone(bus),
+            hub: Arc::clone(hub),
+            accounts: Arc::clone(&accounts),
+            people: Arc::clone(&people),
+            notifications: Arc::clone(&notifications),
+            groups: Arc::clone(&groups),
+            clock: clock.clone(),
+        });
         let features = Features {
             post,
             accounts,
@@ -149,6 +162,7 @@ impl Ground<'_> {
             support,
             vault,
             exchange,
+            wall,
             store: Arc::clone(store),
             log: Arc::clone(log),
         };

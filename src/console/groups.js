@@ -213,7 +213,7 @@ export function groupView(home, groupId) {
 
   const ends = [
     client.on('post.created', (event) => {
-      if (event.topic !== topic) return;
+      if (event.topic !== topic || event.data.deleted) return;
       posts.set(event.seq, {
         seq: event.seq,
         author: event.data.author_id,
@@ -221,6 +221,15 @@ export function groupView(home, groupId) {
         at: event.at,
       });
       draw();
+    }),
+    client.on('post.edited', (event) => {
+      const post = event.topic === topic && posts.get(event.data.post_seq);
+      if (!post) return;
+      post.text = event.data.text;
+      draw();
+    }),
+    client.on('post.deleted', (event) => {
+      if (event.topic === topic && posts.delete(event.data.post_seq)) draw();
     }),
     people.changed.listen(draw),
     () => client.unsubscribe(topic),

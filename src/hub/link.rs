@@ -15,6 +15,7 @@ use super::signal;
 use super::state::{Begin, State};
 use crate::auth::Caller;
 use crate::bus::{Channel, Class, Missed};
+use crate::rights::Apart;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use protocol::close::CloseCode;
@@ -154,6 +155,16 @@ impl Link {
     /// Whether it listens to a channel.
     pub fn listens_to(&self, channel: Channel) -> bool {
         self.lock().places.iter().any(|place| place.channel == channel)
+    }
+
+    /// From now on, the words of these people on walls are not sent, those left out that are queued.
+    pub(super) fn set_apart(&self, apart: Option<Arc<Apart>>) {
+        self.lock().apart = apart;
+    }
+
+    /// Whose words are not sent.
+    pub(super) fn apart(&self) -> Option<Arc<Apart>> {
+        self.lock().apart.clone()
     }
 
     /// The connection is gone.

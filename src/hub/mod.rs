@@ -7,6 +7,7 @@
 //! nothing is missing and nothing comes twice; durable frames are never dropped (a connection
 //! that can't take them is closed with 4002 and resumes); a jump is announced by `gap` first.
 
+mod apart;
 mod cursors;
 mod delivery;
 pub(crate) mod frame;
@@ -31,6 +32,7 @@ use pace::Pace;
 use protocol::close::CloseCode;
 use protocol::{Format, LoginId, SessionId, UserId};
 use state::{Place, State};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 
@@ -43,6 +45,8 @@ pub struct Hub {
     channels: DashMap<Channel, Vec<Arc<Link>>>,
     connections_per_user_max: usize,
     pace: Arc<Pace>,
+    /// How often it was asked anew with whom people have nothing to do, since a round of that ended.
+    rounds: AtomicU32,
 }
 
 /// Forgets what was remembered of somebody, or of two people.
@@ -68,6 +72,7 @@ impl Hub {
             channels: DashMap::new(),
             connections_per_user_max,
             pace: Arc::default(),
+            rounds: AtomicU32::new(0),
         })
     }
 

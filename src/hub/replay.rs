@@ -5,7 +5,7 @@ use super::{Hub, Link, frame};
 use crate::bus::Channel;
 use crate::error::Result;
 use crate::log::{Page, Span};
-use crate::rights::Visible;
+use crate::rights::{Apart, Visible};
 use futures_util::future::BoxFuture;
 use protocol::close::CloseCode;
 use protocol::{Format, Seq, Topic, limits};
@@ -36,7 +36,8 @@ impl Hub {
                 Some(rights) => rights.visible(&caller, wanted.topic).await,
                 None => Ok(None),
             };
-            match hub.page(link.format(), wanted, visible).await {
+            let apart = link.apart();
+            match hub.page(link.format(), wanted, visible, apart.as_deref()).await {
                 Ok(Some(page)) => {
                     link.caught(wanted, page);
                     metrics::counter!("sanctuary_replay_pages_total").increment(1);
@@ -65,17 +66,24 @@ impl Hub {
         format: Format,
         wanted: Wanted,
         visible: Result<Option<Visible>>,
+        apart: Option<&Apart>,
     ) -> Result<Option<Written>> {
         let Some(visible) = visible? else { return Ok(None) };
         let missing = wanted.until.saturating_sub(wanted.after);
         let limit = u32::try_from(missing).unwrap_or(u32::MAX).min(limits::PAGE_ITEMS_MAX);
         let span = Span::After(wanted.after);
         let page = self.log.read(wanted.topic, span, limit, PAGE_BYTES).await?;
-        Ok(Some(write(format, wanted, visible, &page)))
+        Ok(Some(write(format, wanted, visible, apart, &page)))
     }
 }
 
-fn write(format: Format, wanted: Wanted, visible: Visible, page: &Page) -> Written {
+fn write(
+    format: Format,
+    wanted: Wanted,
+    visible: Visible,
+    apart: Option<&Apart>,
+    page: &Page,
+) -> Written {
     let topic = wanted.topic;
     let mut written = Written { covered: wanted.until, ..Written::default() };
     let mut expected = wanted.after + 1;
@@ -93,7 +101,9 @@ fn write(format: Format, wanted: Wanted, visible: Visible, page: &Page) -> Writt
         if entry.seq > expected {
             written.announce(format, topic, expected, entry.seq - 1);
         }
-        frame::write_event(&mut written.bytes, format, topic, entry.seq, entry.at, &entry.body);
+        let instead = apart.and_then(|apart| apart.in_place_of(topic, &entry.body));
+        let body = instead.as_ref().unwrap_or(&entry.body);
+        frame::write_event(&mut written.bytes, format, topic, entry.seq, entry.at, body);
         written.frames += 1;
         expected = entry.seq + 1;
     }

@@ -19,7 +19,8 @@ pub(super) fn class(signal: &Signal) -> Class {
         | Signal::NotificationRead(_)
         | Signal::Position(_)
         | Signal::CoachAway(_)
-        | Signal::DeskChanged(_) => Class::Coalescing,
+        | Signal::DeskChanged(_)
+        | Signal::PostStats(_) => Class::Coalescing,
     }
 }
 
@@ -42,6 +43,7 @@ fn key(push: &Push<Signal>) -> u64 {
         Signal::Receipt(receipt) => receipt.user_id.hash(&mut hasher),
         Signal::Position(position) => position.request_id.hash(&mut hasher),
         Signal::CoachAway(away) => away.request_id.hash(&mut hasher),
+        Signal::PostStats(stats) => stats.post_id.hash(&mut hasher),
         Signal::PresenceChanged(changed) => {
             for change in &changed.changes {
                 change.user_id.hash(&mut hasher);

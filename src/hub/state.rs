@@ -5,7 +5,8 @@ use super::frame::{self, Run};
 use super::link::{Replay, Session};
 use super::outbox::{Entry, Kind, Outbox};
 use super::pulse::Pulse;
-use crate::bus::{Channel, Missed};
+use crate::bus::{Channel, Missed, Publication};
+use crate::rights::Apart;
 use bytes::Bytes;
 use protocol::close::CloseCode;
 use protocol::{Format, Topic};
@@ -35,6 +36,8 @@ pub(super) enum Begin {
 pub(super) struct State {
     pub(super) session: Option<Arc<Session>>,
     pub(super) places: Vec<Place>,
+    /// Whose words on walls are not sent; `None`, as nearly always: nobody's.
+    pub(super) apart: Option<Arc<Apart>>,
     pub(super) pulse: Pulse,
     pub(super) outbox: Outbox,
     pub(super) cursors: Cursors,
@@ -109,7 +112,15 @@ impl State {
         let (mut from, mut queued, mut owed) = (0, 0, false);
         for (at, event) in run.events.iter().enumerate() {
             match self.cursors.offer(event.topic, event.seq, held) {
-                Verdict::Send => continue,
+                Verdict::Send => {
+                    if let Some(entry) = self.withheld(event, format, channel) {
+                        queued += self.push_slice(run, format, channel, from, at) + 1;
+                        self.push_durable(entry);
+                        from = at + 1;
+                    } else {
+                        continue;
+                    }
+                }
                 Verdict::Skip => {
                     owed = true;
                     queued += self.push_slice(run, format, channel, from, at);
@@ -125,6 +136,10 @@ impl State {
                         ..Entry::reply(bytes)
                     });
                     metrics::counter!("sanctuary_gaps_announced_total").increment(1);
+                    if let Some(entry) = self.withheld(event, format, channel) {
+                        self.push_durable(entry);
+                        (from, queued) = (at + 1, queued + 1);
+                    }
                 }
                 Verdict::TooMany => self.close(CloseCode::Resync),
             }
@@ -134,6 +149,14 @@ impl State {
         }
         queued += self.push_slice(run, format, channel, from, run.events.len());
         (queued, queued > 0 || (owed && self.open))
+    }
+
+    /// What is sent in place of an event; asked only of those who blocked, or were.
+    fn withheld(&self, event: &Publication, format: Format, channel: u64) -> Option<Entry> {
+        let body = self.apart.as_ref()?.in_place_of(event.topic, &event.body)?;
+        let mut bytes = Vec::new();
+        frame::write_event(&mut bytes, format, event.topic, event.seq, event.at, &body);
+        Some(Entry { kind: Kind::Durable, channel, ..Entry::reply(bytes.into()) })
     }
 
     /// Events of a topic did not come live. How many frames were queued, and whether there is

@@ -54,6 +54,9 @@ impl Sessions {
         for &(_, channel) in &channels {
             self.hub.subscribe(link, channel);
         }
+        if channels.iter().any(|(topic, _)| matches!(topic, Topic::Group(_))) {
+            self.hub.withhold(link).await;
+        }
         for (topic, channel) in channels {
             self.hub.listening(channel).await;
             // Asked again, as `topic.subscribe` does: what was revoked in between was revoked from

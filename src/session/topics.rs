@@ -36,6 +36,10 @@ impl Sessions {
             }
             self.hub.subscribe(link, channel);
             self.hub.listening(channel).await;
+            if matches!(topic, Topic::Group(_)) {
+                // Nothing of it is sent before the reply; and what changes from now on is heard of.
+                self.hub.withhold(link).await;
+            }
         }
         // Asked again, now that it would be delivered: what was revoked in between was revoked
         // from a connection that did not listen yet.
@@ -82,7 +86,17 @@ impl Sessions {
             (None, None) if end == Seq::MAX => Span::Newest,
             (None, None) => Span::Before(end),
         };
-        let LogPage { entries, head } = self.log.read(topic, span, limit, PAGE_BYTES_MAX).await?;
+        let LogPage { mut entries, head } =
+            self.log.read(topic, span, limit, PAGE_BYTES_MAX).await?;
+        if matches!(topic, Topic::Group(_))
+            && let Some(apart) = self.rights.apart(caller.user_id).await?
+        {
+            for entry in &mut entries {
+                if let Some(instead) = apart.in_place_of(topic, &entry.body) {
+                    entry.body = instead;
+                }
+            }
+        }
         let events = entries.iter().filter(|entry| visible.contains(entry.seq));
         let events = events.map(|entry| log::decode(topic, entry)).collect::<Result<_>>()?;
         Ok(Page::new(events, head.min(visible.until.unwrap_or(Seq::MAX))))

@@ -1,9 +1,9 @@
 //! Typed rows: a struct per kind of row, and the values its columns hold.
 
 use protocol::{
-    Blob, CategoryId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId, LoginId, MediaId,
-    MessageId, NoteId, NotificationId, PaymentId, PlanId, PostId, ProductId, RefundId, RequestId,
-    SubscriptionId, UserId,
+    Blob, CategoryId, ClientId, CommentId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId,
+    LoginId, MediaId, MessageId, NoteId, NotificationId, PaymentId, PlanId, PostId, ProductId,
+    RefundId, RequestId, SubscriptionId, UserId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -80,6 +80,8 @@ fields! {
     GroupId: Uuid, |v: GroupId| v.0, |v: &Uuid| Some(GroupId(*v));
     NotificationId: Uuid, |v: NotificationId| v.0, |v: &Uuid| Some(NotificationId(*v));
     EndpointId: Uuid, |v: EndpointId| v.0, |v: &Uuid| Some(EndpointId(*v));
+    ClientId: Uuid, |v: ClientId| v.0, |v: &Uuid| Some(ClientId(*v));
+    CommentId: Uuid, |v: CommentId| v.0, |v: &Uuid| Some(CommentId(*v));
     CategoryId: Uuid, |v: CategoryId| v.0, |v: &Uuid| Some(CategoryId(*v));
     PostId: Uuid, |v: PostId| v.0, |v: &Uuid| Some(PostId(*v));
     DeskId: Uuid, |v: DeskId| v.0, |v: &Uuid| Some(DeskId(*v));

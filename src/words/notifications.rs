@@ -126,6 +126,28 @@ pub fn followers(name: &str, others: u32) -> String {
     format!("{} {follow} you now.", people(name, others))
 }
 
+/// Comments on one's post.
+pub fn post_commented(name: &str, others: u32) -> String {
+    format!("{} commented on your post.", people(name, others))
+}
+
+/// Replies to one's comment.
+pub fn comment_replied(name: &str, others: u32) -> String {
+    format!("{} replied to your comment.", people(name, others))
+}
+
+/// Likes of one's post.
+pub fn post_liked(name: &str, others: u32) -> String {
+    let like = if others == 0 { "likes" } else { "like" };
+    format!("{} {like} your post.", people(name, others))
+}
+
+/// Likes of one's comment.
+pub fn comment_liked(name: &str, others: u32) -> String {
+    let like = if others == 0 { "likes" } else { "like" };
+    format!("{} {like} your comment.", people(name, others))
+}
+
 /// A stranger's first message.
 pub fn message_request(name: &str, _: u32) -> String {
     format!("{name} would like to write to you.")

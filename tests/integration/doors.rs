@@ -8,7 +8,7 @@ use protocol::close::CloseCode;
 use protocol::conversations::{
     Delete, Edit, Get, List, Mark, Open as OpenConversation, React, Send, Typing,
 };
-use protocol::groups::{Create, CreatePost, Join, Leave};
+use protocol::groups::{Create, Join, Leave};
 use protocol::people::{
     AcceptFriend, Audience, Block, Follow, GetProfile, MutePerson, RequestFriend, SearchPeople,
     SetPrivacy, Unblock, UnmutePerson,
@@ -16,6 +16,7 @@ use protocol::people::{
 use protocol::presence::{Declared, Set, State, Status, Watch};
 use protocol::session::{Cursor, Open, Ping};
 use protocol::topics::Subscribe;
+use protocol::wall::CreatePost;
 use protocol::{
     Call, CommandFrame, ConversationId, Error, ErrorCode, Event, Format, GroupId, Incoming, Seq,
     Signal, Topic, UserId,
@@ -70,7 +71,7 @@ async fn group_of(server: &TestServer, owner: &Person, member: &Person) -> Group
 }
 
 async fn post(server: &TestServer, who: &Person, group_id: GroupId) -> Result<Seq, Error> {
-    let post = CreatePost { group_id, client_id: client_id(), text: "a thought".to_owned() };
+    let post = CreatePost::new(group_id, client_id(), "a thought");
     server.by(who, post).await.map(|created| created.seq)
 }
 
@@ -186,7 +187,7 @@ async fn rest_refuses_the_same() {
     assert_eq!(over_http(&server, &ada, profile).await.0, 404);
     let group_id = group_of(&server, &ada, &ben).await;
     server.by(&ben, Leave { group_id }).await.unwrap();
-    let post = CreatePost { group_id, client_id: client_id(), text: "a thought".to_owned() };
+    let post = CreatePost::new(group_id, client_id(), "a thought");
     assert_eq!(over_http(&server, &ben, post).await.0, 404);
     server.accounts.suspend(ada.id).await.unwrap();
     assert_eq!(over_http(&server, &ada, Ping::default()).await.0, 403);

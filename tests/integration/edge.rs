@@ -3,10 +3,10 @@
 use crate::client::{Client, HANDSHAKE, Heard, PATIENCE, Raw, masked};
 use crate::stage::{START, Stage, group, user};
 use futures_util::StreamExt;
-use protocol::groups::CreatePost;
 use protocol::limits::{MALFORMED_PER_MIN_MAX, MESSAGE_BYTES_MAX, OPEN_COMMANDS_MAX};
 use protocol::session::{Background, Close, Open, Ping, Refresh};
 use protocol::topics::Subscribe;
+use protocol::wall::CreatePost;
 use protocol::{ClientId, Format, Signal, Topic};
 use sanctuary::hub::Tempo;
 use sanctuary::ws::{EdgeConfig, TlsFiles};
@@ -432,11 +432,8 @@ async fn a_slow_reader_closes_4002_and_others_go_on() {
     let text = "x".repeat(8_000);
     // Until the kernel's buffers and the queue are full.
     while !stage.hub.links_of(user(1)).is_empty() {
-        let create = CreatePost {
-            group_id: group(1),
-            client_id: ClientId(uuid::Uuid::from_u128(seq)),
-            text: text.clone(),
-        };
+        let client_id = ClientId(uuid::Uuid::from_u128(seq));
+        let create = CreatePost::new(group(1), client_id, text.clone());
         let id = quick.ask(create).await;
         let mut done = (false, false);
         while done != (true, true) {

@@ -5,14 +5,15 @@ use crate::engines::START;
 use crate::server::{Person, Site, Socket, TestServer, client_id, eventually};
 use futures_util::future::join_all;
 use protocol::groups::{
-    Approve, Ban, Create, CreateCategory, CreatePost, Delete, DeleteCategory, Get, Group, Invite,
-    Join, Joining, Kind, Leave, List, ListMembers, Member, Reject, Remove, Role, SetRole, Standing,
+    Approve, Ban, Create, CreateCategory, Delete, DeleteCategory, Get, Group, Invite, Join,
+    Joining, Kind, Leave, List, ListMembers, Member, Reject, Remove, Role, SetRole, Standing,
     Unban, Update, UpdateCategory, Visibility, Withdraw,
 };
 use protocol::limits::{GROUP_AGAIN_MS, GROUP_ASKS_MAX, GROUP_CATEGORIES_MAX, GROUPS_OWNED_MAX};
 use protocol::people::{Block, Unblock};
 use protocol::session::Ping;
 use protocol::topics::Subscribe;
+use protocol::wall::CreatePost;
 use protocol::{Call, Error, ErrorCode, Event, GroupId, Incoming, Topic, UserId};
 use sanctuary::clock::Clock;
 
@@ -120,7 +121,7 @@ fn update(group_id: GroupId) -> Update {
 }
 
 fn post(group_id: GroupId) -> CreatePost {
-    CreatePost { group_id, client_id: client_id(), text: "a thought".to_owned() }
+    CreatePost::new(group_id, client_id(), "a thought")
 }
 
 fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> ErrorCode {

@@ -2,9 +2,10 @@
 
 use crate::engines::START;
 use crate::server::{Person, TestServer, client_id};
-use protocol::groups::{Create, CreatePost, Join, Leave, List, ListPosts};
+use protocol::groups::{Create, Join, Leave, List};
 use protocol::session::Ping;
 use protocol::topics::Subscribe;
+use protocol::wall::{CreatePost, ListPosts};
 use protocol::{ErrorCode, GroupId, Incoming, Topic};
 use sanctuary::clock::Clock;
 use tempfile::tempdir;
@@ -21,7 +22,7 @@ fn create(name: &str) -> Create {
 }
 
 fn post(group_id: GroupId) -> CreatePost {
-    CreatePost { group_id, client_id: client_id(), text: "a frost like feathers".to_owned() }
+    CreatePost::new(group_id, client_id(), "a frost like feathers")
 }
 
 async fn made(server: &TestServer, owner: &Person) -> GroupId {
@@ -47,7 +48,7 @@ async fn who_left_a_group_gets_not_one_further_event() {
     assert_eq!(bens.event(topic).await.seq, Some(seq));
     let mine = List { mine: Some(true), ..List::default() };
     assert_eq!(server.by(&ben, mine).await.unwrap().items.len(), 1);
-    let list = ListPosts { group_id, after: None, limit: None };
+    let list = ListPosts::of(group_id);
     assert_eq!(server.by(&ben, list.clone()).await.unwrap().items.len(), 1);
 
     bens.call(Leave { group_id }).await.unwrap();

@@ -6,10 +6,11 @@ use crate::server::{Person, TestServer, client_id};
 use protocol::accounts::{AccountState, Me, Register, Tokens};
 use protocol::close::CloseCode;
 use protocol::conversations::{Get, Open, Send};
-use protocol::groups::{Create, CreatePost, Join, ListPosts};
+use protocol::groups::{Create, Join};
 use protocol::people::GetProfile;
 use protocol::session::Done;
 use protocol::support::{Ask, GetStatus};
+use protocol::wall::{CreatePost, ListPosts};
 use protocol::{ErrorCode, Event, Topic};
 use reqwest::header;
 use sanctuary::auth::{Caller, Role, Roles};
@@ -198,7 +199,7 @@ async fn a_life(server: &TestServer, anna: &Person, ben: &Person) -> (Topic, pro
     };
     let group_id = server.by(anna, create).await.unwrap().group.id;
     server.by(ben, Join { group_id }).await.unwrap();
-    let post = CreatePost { group_id, client_id: client_id(), text: "a post of Anna".to_owned() };
+    let post = CreatePost::new(group_id, client_id(), "a post of Anna");
     server.by(anna, post).await.unwrap();
     let ask = json!({
         "desk_id": server.general().await, "client_id": client_id(), "subject": "sleep",
@@ -232,13 +233,13 @@ async fn what_is_left_of_somebody_has_no_name() {
         })
     };
     assert!(text("a word of Anna") && text("a word of Ben"), "what was written stays");
-    let list = ListPosts { group_id, after: None, limit: None };
+    let list = ListPosts::of(group_id);
     let posts = server.by(&ben, list).await.unwrap();
     assert_eq!(posts.items[0].author.name, "deleted member");
-    assert_eq!(posts.items[0].text, "a post of Anna");
+    assert_eq!(posts.items[0].text.as_deref(), Some("a post of Anna"));
     let own = server.by(&anna, GetStatus {}).await.unwrap();
     assert!(own.request.is_none(), "the place in the queue is free");
-    let left = server.by(&anna, ListPosts { group_id, after: None, limit: None }).await;
+    let left = server.by(&anna, ListPosts::of(group_id)).await;
     assert_eq!(left.unwrap_err().code, ErrorCode::NotFound);
 }
 
@@ -265,7 +266,7 @@ async fn all_of_ones_data_comes_in_one_archive() {
         files.insert(name, serde_json::from_str(&text).unwrap());
     }
     assert_eq!(files["accounts/account.json"]["account"]["email"], "anna@example.org");
-    assert_eq!(files["groups/posts.json"][0]["text"], "a post of Anna");
+    assert_eq!(files["wall/posts.json"][0]["text"], "a post of Anna");
     assert_eq!(files["groups/memberships.json"][0]["role"], "owner");
     let messages = &files["conversations/conversations.json"][0]["messages"];
     assert_eq!(messages[0]["text"], "a word of Anna");
@@ -299,7 +300,7 @@ async fn who_is_not_verified_looks_and_asks_but_reaches_nobody_else() {
     assert_eq!(code(made), ErrorCode::Forbidden);
     let group_id = server.by(&ben, create()).await.unwrap().group.id;
     server.by(&anna, Join { group_id }).await.unwrap();
-    let post = || CreatePost { group_id, client_id: client_id(), text: "hello".to_owned() };
+    let post = || CreatePost::new(group_id, client_id(), "hello");
     let posted = server.by(&anna, post()).await.map(|_| Value::Null);
     assert_eq!(code(posted), ErrorCode::Forbidden);
     let ask = json!({ "desk_id": server.general().await, "subject": "sleep" });

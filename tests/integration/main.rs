@@ -69,3 +69,4 @@ mod support_race;
 mod timers;
 mod vault;
 mod waits;
+mod wall;

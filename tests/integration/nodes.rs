@@ -5,9 +5,10 @@ use crate::redis_server::{RedisServer, redis_server};
 use crate::server::{NODE_TEMPO, Person, Socket, TestServer, client_id, eventually};
 use protocol::close::CloseCode;
 use protocol::conversations::{Open as OpenConversation, Send};
-use protocol::groups::{Ban, Create, CreatePost, Delete, Join};
+use protocol::groups::{Ban, Create, Delete, Join};
 use protocol::session::{Open, Ping};
 use protocol::topics::Subscribe;
+use protocol::wall::CreatePost;
 use protocol::{ConversationId, GroupId, Incoming, Seq, Topic};
 use sanctuary::app::{Core, Untold};
 use sanctuary::clock::Clock;
@@ -65,7 +66,7 @@ async fn follow(socket: &mut Socket, topic: Topic) -> Seq {
 }
 
 async fn post(node: &TestServer, who: &Person, group_id: GroupId) -> Seq {
-    let post = CreatePost { group_id, client_id: client_id(), text: "a thought".to_owned() };
+    let post = CreatePost::new(group_id, client_id(), "a thought");
     node.by(who, post).await.unwrap().seq
 }
 

@@ -3,9 +3,10 @@
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
-use protocol::groups::PostPublished;
+
 use protocol::session::{Done, Limits, Opened, Pong, Refreshed, SessionUser};
 use protocol::topics::Subscribed;
+use protocol::wall::PostPublished;
 use protocol::{
     Answer, ClientId, Command, Error, ErrorCode, Event, Format, GroupId, LoginId, Millis, PostId,
     Seq, Topic, UserId, limits,
@@ -255,7 +256,13 @@ pub(crate) fn post(text: String) -> Event {
         post_id: PostId(Uuid::from_u128(1)),
         author_id: UserId(Uuid::from_u128(2)),
         client_id: ClientId(Uuid::from_u128(3)),
-        text,
+        text: Some(text),
+        category_id: None,
+        link: None,
+        changed_by: None,
+        deleted: false,
+        pinned: false,
+        locked: false,
     })
 }
 
@@ -301,7 +308,7 @@ impl Commands for Shared {
                     let group = create.group_id;
                     let audience = vec![Channel::Group(group)];
                     let seq = stub.publish_text(Topic::Group(group), audience, create.text).await;
-                    Ok(Answer::PostCreate(protocol::groups::PostCreated {
+                    Ok(Answer::PostCreate(protocol::wall::PostCreated {
                         post_id: PostId(Uuid::from_u128(1)),
                         seq,
                         at: 1_000,

@@ -50,7 +50,7 @@ impl Entry {
                 id: post.post_id.0,
                 sender: post.author_id,
                 client_id: post.client_id,
-                text: text_hash(&post.text),
+                text: text_hash(post.text.as_deref().unwrap_or_default()),
                 number: None,
             }),
             _ => None,

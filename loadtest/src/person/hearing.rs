@@ -178,7 +178,7 @@ impl Person {
         }
         let text = match &push.body {
             Event::MessageCreated(message) => message.text.as_deref(),
-            Event::PostCreated(post) => Some(post.text.as_str()),
+            Event::PostCreated(post) => post.text.as_deref(),
             _ => None,
         };
         let mut metrics = held(&self.run.metrics);
@@ -276,7 +276,7 @@ impl Person {
         frame: &[u8],
     ) -> Result<(), DecodeError> {
         let (seq, id, duplicate) = if matches!(sending.topic, Topic::Group(_)) {
-            let post: protocol::groups::PostCreated = Incoming::result(self.format, frame)?;
+            let post: protocol::wall::PostCreated = Incoming::result(self.format, frame)?;
             (post.seq, post.post_id.0, post.duplicate)
         } else {
             let sent: protocol::conversations::Sent = Incoming::result(self.format, frame)?;

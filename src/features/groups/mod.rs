@@ -18,7 +18,6 @@ mod effects;
 mod members;
 mod model;
 mod personal;
-mod posts;
 mod refusal;
 mod rows;
 mod steps;
@@ -117,10 +116,6 @@ impl Groups {
     ) -> Result<Vec<GroupId>> {
         let rows = rows::groups_of(&self.store, user, after, limit).await?;
         Ok(rows.into_iter().map(|(id, _)| id).collect())
-    }
-
-    async fn as_member(&self, user: UserId, id: GroupId) -> Result<Role> {
-        self.demand(user, Act::Read, id).await
     }
 
     /// A group that has not ended.

@@ -1,18 +1,16 @@
-//! What groups hold of a person: memberships, requests, invitations and posts. Who is forgotten
-//! hands their groups over and leaves; posts stay, and their author has no name any more.
+//! What groups hold of a person: memberships, requests and invitations. Who is forgotten hands their
+//! groups over and leaves.
 
 use super::charters::give;
 use super::model::{Refusal, Standing, Step};
 use super::{Groups, rows};
 use crate::error::Result;
 use crate::features::accounts::{Personal, Section, Status};
-use crate::log::{self, READ_EVENTS_MAX, Span};
 use crate::store::{Change, LIST_ROWS_MAX};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use protocol::groups::{Role, Standing as Shown};
-use protocol::limits::PAGE_BYTES_MAX;
-use protocol::{Event, GroupId, Millis, Topic, UserId};
+use protocol::{GroupId, Millis, UserId};
 use serde_json::{Value, json};
 
 impl Personal for Groups {
@@ -22,12 +20,11 @@ impl Personal for Groups {
 
     fn sections(&self, user_id: UserId) -> BoxFuture<'_, Result<Vec<Section>>> {
         async move {
-            let (mut memberships, mut posts) = (Vec::new(), Vec::new());
+            let mut memberships = Vec::new();
             for id in self.all_of(user_id).await? {
                 let Some(seen) = self.look(user_id, id).await? else { continue };
                 let (name, role) = (seen.charter.name, seen.held.standing.role());
                 memberships.push(json!({ "group_id": id, "name": name, "role": role }));
-                posts.extend(self.posts_of(user_id, id).await?);
             }
             let mut asked = Vec::new();
             for (id, standing) in self.all_asked(user_id).await? {
@@ -36,7 +33,6 @@ impl Personal for Groups {
             Ok(vec![
                 Section { name: "memberships", data: Value::Array(memberships) },
                 Section { name: "requests", data: Value::Array(asked) },
-                Section { name: "posts", data: Value::Array(posts) },
             ])
         }
         .boxed()
@@ -134,24 +130,5 @@ impl Groups {
             }
         }
         Ok(None)
-    }
-
-    async fn posts_of(&self, user_id: UserId, group_id: GroupId) -> Result<Vec<Value>> {
-        let topic = Topic::Group(group_id);
-        let (mut posts, mut after) = (Vec::new(), 0);
-        loop {
-            let span = Span::After(after);
-            let page = self.log.read(topic, span, READ_EVENTS_MAX, PAGE_BYTES_MAX).await?;
-            let Some(last) = page.entries.last() else { return Ok(posts) };
-            after = last.seq;
-            for entry in page.entries.iter().filter(|entry| entry.sender == Some(user_id)) {
-                if let Event::PostCreated(post) = log::decode(topic, entry)?.body {
-                    let (id, text) = (post.post_id, post.text);
-                    posts.push(
-                        json!({ "id": id, "group_id": group_id, "at": entry.at, "text": text }),
-                    );
-                }
-            }
-        }
     }
 }

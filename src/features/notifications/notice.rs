@@ -178,8 +178,6 @@ pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
         | Event::MessageReacted(_)
         | Event::MemberJoined(_)
         | Event::MemberLeft(_) => None,
-        // A wall is looked at, not pushed.
-        Event::PostCreated(_) => None,
         Event::GroupInvited(it) => {
             Some(of_group(it.group_id, Some(it.by_id), words::group_invited))
         }
@@ -194,6 +192,32 @@ pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
         Event::MembershipStarted(_) | Event::MembershipChanged(_) | Event::MembershipEnded(_) => {
             None
         }
+        Event::PostCommented(it) => {
+            Some(of_wall(it.post_id.0, "post", it.post_id.0, it.user_id, words::post_commented))
+        }
+        Event::CommentReplied(it) => {
+            let (gathers, link) = (it.parent_id.0, it.post_id.0);
+            Some(of_wall(gathers, "post", link, it.user_id, words::comment_replied))
+        }
+        // Under an id of its own: likes do not take the place of what was said.
+        Event::PostLiked(it) => {
+            let gathers = likes_of(it.post_id.0);
+            Some(of_wall(gathers, "post", it.post_id.0, it.user_id, words::post_liked))
+        }
+        Event::CommentLiked(it) => {
+            let gathers = likes_of(it.comment_id.0);
+            Some(of_wall(gathers, "post", it.post_id.0, it.user_id, words::comment_liked))
+        }
+        // A wall is looked at, not pushed.
+        Event::PostCreated(_)
+        | Event::PostEdited(_)
+        | Event::PostDeleted(_)
+        | Event::PostPinned(_)
+        | Event::PostLocked(_)
+        | Event::CommentCreated(_)
+        | Event::CommentEdited(_)
+        | Event::CommentDeleted(_)
+        | Event::WallWithheld(_) => None,
         Event::CoachChanged(changed) => {
             let words = match changed.state {
                 CoachState::Approved => words::coach_approved,
@@ -324,6 +348,15 @@ fn of_people(gathers: Uuid, link: String, who: UserId, words: Words) -> Draft {
         over_at: None,
         words,
     }
+}
+
+fn of_wall(gathers: Uuid, thing: &str, about: Uuid, who: UserId, words: Words) -> Draft {
+    Draft { kind: Kind::Wall, ..of_people(gathers, link(thing, about), who, words) }
+}
+
+/// What likes of a thing join under.
+fn likes_of(thing: Uuid) -> Uuid {
+    crate::id::derived("notice.likes", &[thing.as_bytes()])
 }
 
 /// Names what a notification is about.

@@ -124,6 +124,11 @@ impl People {
         Ok(shut)
     }
 
+    /// All whom somebody has nothing to do with, as far as they are remembered: see [`BARS_MAX`].
+    pub async fn apart_from(&self, user: UserId) -> Result<HashSet<UserId>> {
+        Ok(self.facts(user).await?.shut.clone())
+    }
+
     /// Whether one of the two blocked the other, read from the pair now.
     pub(crate) async fn is_shut_now(&self, two: Two) -> Result<bool> {
         Ok(self.relations.pair(two).await?.is_shut())
