@@ -330,6 +330,7 @@ impl App {
                 edge.routes(),
                 Arc::clone(&features.accounts).routes(),
                 Arc::clone(&features.notifications).routes(),
+                Arc::clone(&features.bookings).routes(),
                 http::commands::routes(dispatch.clone()),
             ],
             authenticator,

@@ -5,10 +5,12 @@ use crate::auth::{Caller, Vault};
 use crate::engine::schema::Schema;
 use crate::error::{Result, internal};
 use crate::features::accounts::{self, Accounts, Personal};
+use crate::features::bookings::{self, Bookings};
 use crate::features::conversations::{self, Conversations};
 use crate::features::exchange::{self, Exchange};
 use crate::features::groups::{self, Groups};
 use crate::features::notifications::{self, Notifications};
+use crate::features::payments;
 use crate::features::people::{self, Act, People};
 use crate::features::support::{self, Support};
 use crate::hub::Link;
@@ -64,6 +66,7 @@ pub struct Features {
     pub(crate) support: Arc<Support>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) exchange: Arc<Exchange>,
+    pub(crate) bookings: Arc<Bookings>,
     pub(crate) store: Arc<Store>,
     pub(crate) log: Arc<dyn Log>,
 }
@@ -84,6 +87,7 @@ impl Features {
             Arc::clone(&self.conversations) as _,
             Arc::clone(&self.support) as _,
             Arc::clone(&self.exchange) as _,
+            Arc::clone(&self.bookings) as _,
         ]
     }
 }
@@ -363,7 +367,8 @@ impl Carry for Features {
                 people::SHUT => {
                     let two = body(bytes)?;
                     self.conversations.carry_shut(two).await?;
-                    self.exchange.carry_shut(two).await
+                    self.exchange.carry_shut(two).await?;
+                    self.bookings.carry_shut(two).await
                 }
                 people::CHOSEN => {
                     self.people.chosen(body(bytes)?);
@@ -387,6 +392,15 @@ impl Carry for Features {
                 exchange::OFF_BOARD => self.exchange.carry_off_board(body(bytes)?).await,
                 exchange::TALK => self.exchange.carry_talk(key, &body(bytes)?).await,
                 exchange::HUSH => self.exchange.carry_hush(key, body(bytes)?).await,
+                bookings::HOLD => self.bookings.carry_hold(body(bytes)?).await,
+                bookings::RELEASE => self.bookings.carry_release(body(bytes)?).await,
+                bookings::TALK => self.bookings.carry_talk(key, &body(bytes)?).await,
+                bookings::HUSH => self.bookings.carry_hush(key, body(bytes)?).await,
+                bookings::BILL => self.bookings.carry_bill(body(bytes)?).await,
+                bookings::EARN => self.bookings.carry_earn(body(bytes)?).await,
+                bookings::REFUND => self.bookings.carry_refund(body(bytes)?).await,
+                payments::OUTCOME => self.bookings.carry_outcome(&body(bytes)?).await,
+                bookings::RATED => self.bookings.carry_rated(&body(bytes)?).await,
                 other => Err(internal(&format_args!("no effect is named {other:?}"))),
             }
         })
@@ -421,6 +435,7 @@ impl Fire for Features {
                 notifications::DIGEST_TIMER => self.notifications.digest_due(&timer.subject).await,
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,
                 exchange::DEADLINE_TIMER => self.exchange.deadline(&timer.subject).await,
+                bookings::DEADLINE_TIMER => self.bookings.deadline(&timer.subject).await,
                 other => Err(internal(&format_args!("no timer is named {other:?}"))),
             }
         })

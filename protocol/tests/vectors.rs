@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-const FEATURES: [&str; 11] = [
+const FEATURES: [&str; 12] = [
     "session",
     "topics",
     "presence",
@@ -25,6 +25,7 @@ const FEATURES: [&str; 11] = [
     "notifications",
     "support",
     "exchange",
+    "bookings",
     "errors",
 ];
 

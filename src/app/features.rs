@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::dispatch::Features;
 use crate::features::accounts::{self, Accounts};
+use crate::features::bookings::{self, Bookings};
 use crate::features::conversations::{self, Conversations};
 use crate::features::exchange::Exchange;
 use crate::features::groups::Groups;
@@ -126,6 +127,17 @@ impl Ground<'_> {
             Arc::clone(&people),
             clock.clone(),
         );
+        let bookings = Bookings::new(bookings::Ground {
+            store: Arc::clone(store),
+            timers: Arc::clone(timers),
+            accounts: Arc::clone(&accounts),
+            people: Arc::clone(&people),
+            conversations: Arc::clone(&conversations),
+            charges: Arc::new(bookings::NoCharges),
+            vault: Arc::clone(&vault),
+            clock: clock.clone(),
+        });
+        accounts.free_by(&(Arc::clone(&bookings) as Arc<dyn accounts::Free>));
         let features = Features {
             post,
             accounts,
@@ -136,6 +148,7 @@ impl Ground<'_> {
             support,
             vault,
             exchange,
+            bookings,
             store: Arc::clone(store),
             log: Arc::clone(log),
         };

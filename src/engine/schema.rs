@@ -25,6 +25,7 @@ const FILES: &[(&str, &str)] = &[
     ("payments.cql", include_str!("../../schema/payments.cql")),
     ("support.cql", include_str!("../../schema/support.cql")),
     ("exchange.cql", include_str!("../../schema/exchange.cql")),
+    ("bookings.cql", include_str!("../../schema/bookings.cql")),
 ];
 
 /// The table of timers, which is a queue; its rows are known to `timers` only.

@@ -17,3 +17,5 @@ pub mod payments;
 pub mod support;
 
 pub mod exchange;
+
+pub mod bookings;

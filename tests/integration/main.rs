@@ -10,6 +10,7 @@
 mod accounts;
 mod across;
 mod apart;
+mod bookings;
 mod bus;
 mod cassandra;
 mod client;
