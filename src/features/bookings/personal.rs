@@ -80,11 +80,20 @@ impl Bookings {
                 let Some(seen) = booking.as_ref().and_then(|it| view::booking(it, user)) else {
                     continue;
                 };
-                let review = self.find_review(id).await?;
+                let review = self.find_review(id).await?.map(|of| view::review(id, &of));
+                // What the other side wrote is theirs.
+                let said = review.map(|mut review| {
+                    if review.author.id == user {
+                        (review.response, review.responded_at) = (None, None);
+                        json!({ "review": review })
+                    } else {
+                        json!({ "response": review.response })
+                    }
+                });
                 all.push(json!({
                     "booking": seen,
                     "notes": self.notes_of(user, id).await?,
-                    "review": review.map(|review| view::review(id, &review)),
+                    "said": said,
                 }));
             }
             if places.len() < LIST_ROWS_MAX as usize {

@@ -314,6 +314,11 @@ impl Booking {
         if by == self.client.id && self.state == State::Expired {
             happened.extend(self.refund());
         }
+        // Nobody reads there any more.
+        if self.state != State::Confirmed && self.conversation().is_some() && !self.talk_closed {
+            self.talk_closed = true;
+            happened.push(Happening::Hushed);
+        }
         let side = if by == self.client.id { &mut self.client } else { &mut self.coach };
         if side.name != name {
             name.clone_into(&mut side.name);
