@@ -13,6 +13,7 @@ use crate::clock::{Clock, Following, NeverHeard, START_TIMEOUT_MS};
 use crate::config::{Settings, StoreKind};
 use crate::dispatch::{Dispatch, Features};
 use crate::features::accounts::Accounts;
+use crate::features::payments::Payments;
 use crate::features::support::Support;
 use crate::http::{self, Check, Metrics};
 use crate::hub::Hub;
@@ -74,6 +75,9 @@ pub enum StartError {
     /// Notifications and pushes.
     #[error(transparent)]
     Notifications(#[from] crate::features::notifications::OpenError),
+    /// Payments.
+    #[error(transparent)]
+    Payments(#[from] crate::features::payments::OpenError),
     /// The servers between nodes.
     #[error(transparent)]
     Redis(#[from] crate::redis::OpenError),
@@ -236,6 +240,11 @@ impl Core {
         &self.features.vault
     }
 
+    /// The payments.
+    pub fn payments(&self) -> &Arc<Payments> {
+        &self.features.payments
+    }
+
     /// The desks.
     pub fn support(&self) -> &Arc<Support> {
         &self.features.support
@@ -331,6 +340,7 @@ impl App {
                 Arc::clone(&features.accounts).routes(),
                 Arc::clone(&features.notifications).routes(),
                 Arc::clone(&features.bookings).routes(),
+                Arc::clone(&features.payments).routes(),
                 http::commands::routes(dispatch.clone()),
             ],
             authenticator,

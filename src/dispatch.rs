@@ -10,7 +10,7 @@ use crate::features::conversations::{self, Conversations};
 use crate::features::exchange::{self, Exchange};
 use crate::features::groups::{self, Groups};
 use crate::features::notifications::{self, Notifications};
-use crate::features::payments;
+use crate::features::payments::{self, Payments, PurposeKind};
 use crate::features::people::{self, Act, People};
 use crate::features::support::{self, Support};
 use crate::hub::Link;
@@ -63,6 +63,7 @@ pub struct Features {
     pub(crate) notifications: Arc<Notifications>,
     pub(crate) groups: Arc<Groups>,
     pub(crate) conversations: Arc<Conversations>,
+    pub(crate) payments: Arc<Payments>,
     pub(crate) support: Arc<Support>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) exchange: Arc<Exchange>,
@@ -85,6 +86,7 @@ impl Features {
             Arc::clone(&self.notifications) as _,
             Arc::clone(&self.groups) as _,
             Arc::clone(&self.conversations) as _,
+            Arc::clone(&self.payments) as _,
             Arc::clone(&self.support) as _,
             Arc::clone(&self.exchange) as _,
             Arc::clone(&self.bookings) as _,
@@ -346,6 +348,19 @@ impl Sight for Features {
     }
 }
 
+impl Features {
+    /// What became of a payment goes to the feature that it is for.
+    async fn paid(&self, outcome: payments::Outcome) -> Result<()> {
+        match outcome.charge.purpose.kind() {
+            PurposeKind::Support => self.support.carry_charge(&outcome.charge).await,
+            PurposeKind::Product | PurposeKind::Subscription => {
+                self.payments.carry_outcome(outcome).await
+            }
+            PurposeKind::Booking => self.bookings.carry_outcome(&outcome).await,
+        }
+    }
+}
+
 fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     Format::MessagePack.decode(bytes).map_err(|error| internal(&error))
 }
@@ -375,6 +390,11 @@ impl Carry for Features {
                     Ok(())
                 }
                 groups::PROJECT => self.groups.project(&body(bytes)?).await,
+                payments::STEP => self.payments.carry_step(body(bytes)?).await,
+                payments::RENEW => self.payments.carry_renew(body(bytes)?).await,
+                payments::RETRY => self.payments.carry_retry(body(bytes)?).await,
+                payments::DROP => self.payments.carry_drop(body(bytes)?).await,
+                payments::OUTCOME => self.paid(body(bytes)?).await,
                 support::ENQUEUE => self.support.carry_enqueue(body(bytes)?).await,
                 support::ENDED => self.support.carry_ended(body(bytes)?).await,
                 support::TALK => self.support.carry_talk(key, &body(bytes)?).await,
@@ -399,7 +419,6 @@ impl Carry for Features {
                 bookings::BILL => self.bookings.carry_bill(body(bytes)?).await,
                 bookings::EARN => self.bookings.carry_earn(body(bytes)?).await,
                 bookings::REFUND => self.bookings.carry_refund(body(bytes)?).await,
-                payments::OUTCOME => self.bookings.carry_outcome(&body(bytes)?).await,
                 bookings::RATED => self.bookings.carry_rated(&body(bytes)?).await,
                 other => Err(internal(&format_args!("no effect is named {other:?}"))),
             }
@@ -433,6 +452,10 @@ impl Fire for Features {
                     self.notifications.deliver_due(&timer.subject).await
                 }
                 notifications::DIGEST_TIMER => self.notifications.digest_due(&timer.subject).await,
+                payments::PAYMENT_TIMER => self.payments.payment_due(&timer.subject).await,
+                payments::SUBSCRIPTION_TIMER => {
+                    self.payments.subscription_due(&timer.subject).await
+                }
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,
                 exchange::DEADLINE_TIMER => self.exchange.deadline(&timer.subject).await,
                 bookings::DEADLINE_TIMER => self.bookings.deadline(&timer.subject).await,

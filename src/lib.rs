@@ -16,6 +16,7 @@ pub mod features;
 pub mod http;
 pub mod hub;
 pub mod id;
+pub mod idempotency;
 pub mod limits;
 pub mod log;
 pub mod mail;

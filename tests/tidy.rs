@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["engine", "redis"],
     &["bus", "log", "rates", "store", "timers"],
     &["auth"],
-    &["mail", "rights"],
+    &["idempotency", "mail", "rights"],
     &["hub"],
     &["presence"],
     &["features"],
@@ -40,7 +40,8 @@ const MODEL_MODULES: &[&str] = &["clock", "id"];
 const MODEL_CRATES: &[&str] = &["jiff", "protocol", "serde", "std", "thiserror", "uuid"];
 
 /// Folders outside `src/features` that have tables of their own.
-const TABLE_OWNERS: &[&str] = &["auth", "log", "mail", "presence", "store", "timers"];
+const TABLE_OWNERS: &[&str] =
+    &["auth", "idempotency", "log", "mail", "presence", "store", "timers"];
 
 /// What the top level holds, beside dotfiles and what git ignores.
 const TOP_LEVEL: &[&str] = &[

@@ -4,8 +4,8 @@ use crate::fields::{Body, required, scalar};
 use crate::union::{Call, named_union};
 use crate::{
     DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, accounts, bookings,
-    coaches, conversations, exchange, groups, notifications, people, presence, session, support,
-    topics,
+    coaches, conversations, exchange, groups, notifications, payments, people, presence, session,
+    support, topics,
 };
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -175,6 +175,19 @@ named_union! {
         PostCreated(groups::PostPublished) = "post.created";
         MembershipStarted(groups::MembershipStarted) = "membership.started";
         MembershipEnded(groups::MembershipEnded) = "membership.ended";
+        PaymentRequiresAction(payments::RequiresAction) = "payment.requires_action";
+        PaymentProcessing(payments::Processing) = "payment.processing";
+        PaymentAuthorized(payments::Authorized) = "payment.authorized";
+        PaymentSucceeded(payments::Succeeded) = "payment.succeeded";
+        PaymentFailed(payments::Failed) = "payment.failed";
+        PaymentCancelled(payments::Cancelled) = "payment.cancelled";
+        PaymentRefunded(payments::Refunded) = "payment.refunded";
+        PaymentDisputed(payments::Disputed) = "payment.disputed";
+        SubscriptionStarted(payments::Started) = "subscription.started";
+        SubscriptionRenewed(payments::Renewed) = "subscription.renewed";
+        SubscriptionChanged(payments::Changed) = "subscription.changed";
+        SubscriptionPastDue(payments::PastDue) = "subscription.past_due";
+        SubscriptionEnded(payments::Ended) = "subscription.ended";
         SupportQueued(support::Queued) = "support.queued";
         SupportAwaitingPayment(support::AwaitingPayment) = "support.awaiting_payment";
         SupportOffered(support::Offered) = "support.offered";

@@ -187,8 +187,6 @@ pub const BOOKING_WINDOW_DAYS_MAX: u32 = 365;
 pub const BOOKING_WINDOW_DAYS_DEFAULT: u32 = 60;
 /// Clients of one group session.
 pub const BOOKING_SEATS_MAX: u32 = 100;
-/// The largest price, in minor units.
-pub const BOOKING_PRICE_MAX: i64 = 100_000_000;
 /// Services of one coach.
 pub const SERVICES_MAX: usize = 50;
 /// A service's title.
@@ -233,3 +231,19 @@ pub const REVIEW_CHARS_MAX: usize = 2_000;
 pub const REVIEW_EDIT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// Bookings in a calendar's file: those made last.
 pub const CALENDAR_EVENTS_MAX: usize = 1_000;
+/// An amount of money that is paid at once, in minor units.
+pub const PAYMENT_AMOUNT_MAX: i64 = 99_999_999;
+/// What is paid with, in the provider's words.
+pub const PAYMENT_METHOD_BYTES_MAX: usize = 255;
+/// Why a refund, for the payer.
+pub const REFUND_REASON_CHARS_MAX: usize = 500;
+/// The name of a plan or a product.
+pub const PAYMENT_NAME_CHARS_MAX: usize = 80;
+/// What a plan or a product is.
+pub const PAYMENT_DESCRIPTION_CHARS_MAX: usize = 2_000;
+/// Changes of the prices of one plan, or of the price of one product; another one is `full`.
+pub const PAYMENT_PRICE_EDITIONS_MAX: u32 = 200;
+/// Plans and products together; another one is `full`.
+pub const PAYMENT_CATALOG_MAX: usize = 300;
+/// Subscriptions and bought things of one person, ended ones included; another one is `full`.
+pub const PAYMENT_THINGS_MAX: usize = 1_000;

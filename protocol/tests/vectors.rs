@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-const FEATURES: [&str; 12] = [
+const FEATURES: [&str; 13] = [
     "session",
     "topics",
     "presence",
@@ -23,6 +23,7 @@ const FEATURES: [&str; 12] = [
     "conversations",
     "groups",
     "notifications",
+    "payments",
     "support",
     "exchange",
     "bookings",

@@ -12,9 +12,11 @@ use crate::features::conversations::{self, Conversations};
 use crate::features::exchange::Exchange;
 use crate::features::groups::Groups;
 use crate::features::notifications::{self, Notifications};
+use crate::features::payments::{self, Payments};
 use crate::features::people::People;
 use crate::features::support::{self, CrisisWords, Support};
 use crate::hub::Hub;
+use crate::idempotency::Idempotency;
 use crate::mail::{self, Post};
 use crate::presence::Registry;
 use crate::rates::Counter;
@@ -103,6 +105,14 @@ impl Ground<'_> {
             notifications: Arc::clone(&notifications),
             clock: clock.clone(),
         });
+        let payments = Payments::open(payments::Parts {
+            store: Arc::clone(store),
+            timers: Arc::clone(timers),
+            keys: Idempotency::new(Arc::clone(store), clock.clone()),
+            master: &master,
+            clock: clock.clone(),
+            settings,
+        })?;
         let support = Support::new(support::Ground {
             store: Arc::clone(store),
             log: Arc::clone(log),
@@ -114,6 +124,7 @@ impl Ground<'_> {
             people: Arc::clone(&people),
             vault: Arc::clone(&vault),
             conversations: Arc::clone(&conversations),
+            payments: Arc::clone(&payments),
             clock: clock.clone(),
             crisis: CrisisWords::open(settings.support_crisis_words_file.as_deref())?,
             limits: settings.into(),
@@ -133,7 +144,8 @@ impl Ground<'_> {
             accounts: Arc::clone(&accounts),
             people: Arc::clone(&people),
             conversations: Arc::clone(&conversations),
-            charges: Arc::new(bookings::NoCharges),
+            charges: Arc::clone(&payments) as Arc<dyn payments::Charges>,
+            keys: Idempotency::new(Arc::clone(store), clock.clone()),
             vault: Arc::clone(&vault),
             clock: clock.clone(),
         });
@@ -145,6 +157,7 @@ impl Ground<'_> {
             notifications,
             groups,
             conversations,
+            payments,
             support,
             vault,
             exchange,

@@ -1,6 +1,6 @@
 //! What a setting's value may be.
 
-use super::{Replication, StoreKind};
+use super::{PaymentProvider, Replication, StoreKind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -136,6 +136,18 @@ impl Kind for StoreKind {
         match text {
             "embedded" => Some(Self::Embedded),
             "cql" => Some(Self::Cql),
+            _ => None,
+        }
+    }
+}
+
+impl Kind for PaymentProvider {
+    const ALLOWED: &'static str = "`sandbox` or `stripe`";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "sandbox" => Some(Self::Sandbox),
+            "stripe" => Some(Self::Stripe),
             _ => None,
         }
     }

@@ -187,6 +187,18 @@ settings! {
     push_apns_topic: Option<String> = "push.apns_topic", "";
     /// Where Apple's push service is.
     push_apns_url: String = "push.apns_url", "https://api.push.apple.com";
+    /// Who moves money: `sandbox`, which moves none, or `stripe`.
+    payments_provider: PaymentProvider = "payments.provider", "sandbox";
+    /// File that holds Stripe's secret key; with `payments.provider = stripe`.
+    payments_stripe_key_file: Option<PathBuf> = "payments.stripe_key_file", "";
+    /// Stripe's key for clients.
+    payments_stripe_public_key: Option<String> = "payments.stripe_public_key", "";
+    /// Where Stripe is.
+    payments_stripe_url: String = "payments.stripe_url", "https://api.stripe.com";
+    /// File that holds the secret which signs webhooks; without, none is taken.
+    payments_webhook_secret_file: Option<PathBuf> = "payments.webhook_secret_file", "";
+    /// What a subscription gives goes on for so long while a renewal is not paid.
+    payments_grace_days: u32 = "payments.grace_days", "7", 0 to 60;
     /// Open connections of one person on a node.
     connections_per_person_max: u32 = "connections.per_person_max", "20", 1 to 10_000;
     /// Commands of one person, on average over ten seconds.
@@ -212,6 +224,15 @@ pub enum StoreKind {
     Embedded,
     /// On nodes that speak CQL.
     Cql,
+}
+
+/// Who moves money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentProvider {
+    /// Nobody: what happens is said by the method.
+    Sandbox,
+    /// <https://stripe.com>.
+    Stripe,
 }
 
 /// A value as it is printed.
@@ -254,6 +275,11 @@ impl Settings {
         }
         if settings.cql_tls_cert.is_some() && settings.cql_tls_ca.is_none() {
             return Err(ConfigError::Needs { one: "cql.tls_cert", other: "cql.tls_ca" });
+        }
+        let stripe = settings.payments_provider == PaymentProvider::Stripe;
+        if stripe && settings.payments_stripe_key_file.is_none() {
+            let one = "payments.provider = stripe";
+            return Err(ConfigError::Needs { one, other: "payments.stripe_key_file" });
         }
         if settings.store == StoreKind::Cql && settings.cql_nodes.is_empty() {
             return Err(ConfigError::Needs { one: "store = cql", other: "cql_nodes" });

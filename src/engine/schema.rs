@@ -16,6 +16,7 @@ const FILES: &[(&str, &str)] = &[
     ("timers.cql", include_str!("../../schema/timers.cql")),
     ("presence.cql", include_str!("../../schema/presence.cql")),
     ("vault.cql", include_str!("../../schema/vault.cql")),
+    ("idempotency.cql", include_str!("../../schema/idempotency.cql")),
     ("mail.cql", include_str!("../../schema/mail.cql")),
     ("accounts.cql", include_str!("../../schema/accounts.cql")),
     ("people.cql", include_str!("../../schema/people.cql")),

@@ -71,6 +71,8 @@ pub const SPAN: &str = "Please ask for at most 62 days, from a date up to a late
 pub const MANY: &str = "These are more than we keep.";
 /// No availability was said.
 pub const NO_AVAILABILITY: &str = "This coach did not say yet when they can be booked.";
+/// A side of a booking.
+pub const ROLE: &str = "A role is client or coach.";
 /// A place in a list.
 pub const NO_PLACE: &str = "This is not a place in the list.";
 /// In a calendar: what it is, and with whom.

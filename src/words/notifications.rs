@@ -156,6 +156,42 @@ pub fn exchange_withdrawn(name: &str, _: u32) -> String {
     format!("{name} took back a proposal for an exchange session.")
 }
 
+/// What the bank asks for.
+pub fn payment_action(_: &str, _: u32) -> String {
+    "A payment needs a word from you. Please look at it when you have a moment.".to_owned()
+}
+
+/// An attempt that did not work.
+pub fn payment_failed(_: &str, _: u32) -> String {
+    "A payment did not go through. Nothing was taken; you can try again, or in another way."
+        .to_owned()
+}
+
+/// All of it, or a part.
+pub fn payment_refunded(_: &str, _: u32) -> String {
+    "Money is on its way back to you. Banks take some days for it.".to_owned()
+}
+
+/// By the payer's bank.
+pub fn payment_disputed(_: &str, _: u32) -> String {
+    "Your bank asked about a payment. If that was not you, please write to us.".to_owned()
+}
+
+/// A further period is paid.
+pub fn subscription_renewed(_: &str, _: u32) -> String {
+    "Your subscription goes on for another period.".to_owned()
+}
+
+/// A further period is not paid.
+pub fn subscription_past_due(_: &str, _: u32) -> String {
+    "The payment for your subscription did not go through. All goes on as before for some days; please look at it when you have a moment.".to_owned()
+}
+
+/// It is over.
+pub fn subscription_ended(_: &str, _: u32) -> String {
+    "Your subscription has ended. You are welcome to come back whenever you like.".to_owned()
+}
+
 /// Nobody answered in time.
 pub fn exchange_expired(name: &str, _: u32) -> String {
     format!("A proposal for an exchange session with {name} ran out. You can make a new one.")

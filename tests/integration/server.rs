@@ -23,6 +23,7 @@ use sanctuary::engine::Faults;
 use sanctuary::engine::schema::Schema;
 use sanctuary::engine::sqlite::{Options, Sqlite};
 use sanctuary::features::accounts::{Accounts, NewPeople};
+use sanctuary::features::payments::Payments;
 use sanctuary::features::support::Support;
 use sanctuary::http::Metrics;
 use sanctuary::redis::Tempo;
@@ -54,6 +55,7 @@ pub(crate) struct TestServer {
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) support: Arc<Support>,
+    pub(crate) payments: Arc<Payments>,
 }
 
 /// Where whole servers keep their things: for suites that hold on every engine.
@@ -213,10 +215,11 @@ impl TestServer {
     async fn listen(core: Core, settings: &Settings, clock: Clock, faults: Arc<Faults>) -> Self {
         let (accounts, vault) = (Arc::clone(core.accounts()), Arc::clone(core.vault()));
         let support = Arc::clone(core.support());
+        let payments = Arc::clone(core.payments());
         let metrics = Metrics::detached();
         let app = App::listen(core, settings, metrics, EdgeConfig::default()).await.unwrap();
         let address = app.address();
-        Self { app, clock, faults, address, accounts, vault, support }
+        Self { app, clock, faults, address, accounts, vault, support, payments }
     }
 
     pub(crate) async fn people(&self, prefix: &str, count: u32, role: Option<Role>) -> Vec<Person> {

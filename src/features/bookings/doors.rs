@@ -106,6 +106,9 @@ impl Bookings {
         let limit = limits::page(list.limit)?;
         let mut after = place(list.after.as_deref())?;
         let me = caller.user_id;
+        if !matches!(list.role.as_deref(), None | Some("client" | "coach")) {
+            return Err(Error::invalid("role", words::ROLE));
+        }
         let wanted = |booking: &wire::Booking| {
             let role = match list.role.as_deref() {
                 Some("client") => booking.client.id == me,

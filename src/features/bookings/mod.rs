@@ -26,13 +26,11 @@ mod routes;
 mod rows;
 mod sessions;
 mod slots;
-mod unpaid;
 mod view;
 
 pub(crate) use effects::{HOLD, HUSH, RELEASE, TALK};
 pub(crate) use money::{BILL, EARN, REFUND};
 pub(crate) use reviews::RATED;
-pub(crate) use unpaid::NoCharges;
 
 use crate::auth::{Caller, Vault};
 use crate::clock::Clock;
@@ -41,6 +39,7 @@ use crate::features::accounts::Accounts;
 use crate::features::conversations::Conversations;
 use crate::features::payments::Charges;
 use crate::features::people::People;
+use crate::idempotency::Idempotency;
 use crate::store::Store;
 use crate::timers::Timers;
 use crate::words::bookings as words;
@@ -59,6 +58,7 @@ pub(crate) struct Ground {
     pub(crate) people: Arc<People>,
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) charges: Arc<dyn Charges>,
+    pub(crate) keys: Arc<Idempotency>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) clock: Clock,
 }
@@ -71,6 +71,7 @@ pub struct Bookings {
     people: Arc<People>,
     conversations: Arc<Conversations>,
     charges: Arc<dyn Charges>,
+    keys: Arc<Idempotency>,
     vault: Arc<Vault>,
     clock: Clock,
 }
@@ -78,9 +79,19 @@ pub struct Bookings {
 impl Bookings {
     /// Over what is there.
     pub(crate) fn new(ground: Ground) -> Arc<Self> {
-        let Ground { store, timers, accounts, people, conversations, charges, vault, clock } =
+        let Ground { store, timers, accounts, people, conversations, charges, keys, vault, clock } =
             ground;
-        Arc::new(Self { store, timers, accounts, people, conversations, charges, vault, clock })
+        Arc::new(Self {
+            store,
+            timers,
+            accounts,
+            people,
+            conversations,
+            charges,
+            keys,
+            vault,
+            clock,
+        })
     }
 
     /// A coach whom the caller may book: approved, and neither blocked the other.

@@ -258,6 +258,8 @@ pub(crate) enum Input {
     },
     /// The payments say that the money is there, or held.
     Paid,
+    /// They say that it was given back, by those who run the place.
+    GivenBack,
     /// What waits for a time; too early it changes nothing.
     Deadline,
     /// An account is deleted: what is ahead ends, and the side has this name.
@@ -294,6 +296,8 @@ pub(crate) enum Happening {
     Earned,
     /// Nothing is to be paid any more; what was paid goes back.
     Refunded,
+    /// The money is with the client again; of no matter for the rest.
+    GivenBack,
     /// The conversation closes.
     Hushed,
     /// This side is gone.

@@ -7,6 +7,7 @@ use super::model::{Booking, Happening, Input, Refusal};
 use crate::error::Result;
 use crate::features::payments::{Capture, Opening, Outcome, Purpose};
 use crate::store::Change;
+use protocol::payments::PaymentState;
 use protocol::{BookingId, ErrorCode};
 
 /// The payment is opened. Body: the booking's id.
@@ -40,7 +41,14 @@ impl Bookings {
         let capture =
             if booking.service.needs_confirmation { Capture::Later } else { Capture::AtOnce };
         let opening = Opening::new(purpose(&booking), booking.client.id, price, capture);
-        let opened = self.charges.open(opening).await?;
+        let opened = match self.charges.open(opening).await {
+            // It can't be paid at all: the hold runs out, and nothing else waits for it.
+            Err(error) if error.code == ErrorCode::Conflict => {
+                tracing::error!(booking = %id, "a booking's payment can't be opened");
+                return Ok(());
+            }
+            opened => opened?,
+        };
         // Given up while it was opened: the refund may have found nothing.
         if self.load(id).await?.is_given_up() {
             self.charges.void(opened.purpose, opened.payer).await?;
@@ -71,6 +79,9 @@ impl Bookings {
         let Purpose::Booking(id) = outcome.charge.purpose else { return Ok(()) };
         let id = BookingId(id);
         let Some(booking) = self.find(id).await? else { return Ok(()) };
+        if outcome.charge.state == PaymentState::Refunded {
+            return self.apply(id, &Input::GivenBack).await.map(|_| ());
+        }
         if !outcome.charge.is_good() {
             return Ok(());
         }

@@ -15,9 +15,9 @@ use protocol::bookings::{
 };
 use protocol::limits::{
     BOOKING_BUFFER_MIN_MAX, BOOKING_LONGEST_MIN, BOOKING_NOTICE_MIN_DEFAULT,
-    BOOKING_NOTICE_MIN_MAX, BOOKING_PRICE_MAX, BOOKING_SEATS_MAX, BOOKING_SHORTEST_MIN,
-    BOOKING_TEXT_CHARS_MAX, BOOKING_WINDOW_DAYS_DEFAULT, BOOKING_WINDOW_DAYS_MAX,
-    OVERRIDE_WINDOWS_MAX, SERVICE_TITLE_CHARS_MAX, SERVICES_MAX, TIME_OFF_MAX, WEEKLY_WINDOWS_MAX,
+    BOOKING_NOTICE_MIN_MAX, BOOKING_SEATS_MAX, BOOKING_SHORTEST_MIN, BOOKING_TEXT_CHARS_MAX,
+    BOOKING_WINDOW_DAYS_DEFAULT, BOOKING_WINDOW_DAYS_MAX, OVERRIDE_WINDOWS_MAX, PAYMENT_AMOUNT_MAX,
+    SERVICE_TITLE_CHARS_MAX, SERVICES_MAX, TIME_OFF_MAX, WEEKLY_WINDOWS_MAX,
 };
 use protocol::{Error, ErrorCode, Patch, ServiceId, UserId};
 use std::collections::BTreeMap;
@@ -222,7 +222,7 @@ fn within(field: &str, number: u32, range: RangeInclusive<u32>) -> Result<()> {
 fn priced(price: &Money) -> Result<()> {
     let currency = price.currency.len() == 3;
     let currency = currency && price.currency.bytes().all(|byte| byte.is_ascii_lowercase());
-    if currency && (1..=BOOKING_PRICE_MAX).contains(&price.amount) {
+    if currency && (1..=PAYMENT_AMOUNT_MAX).contains(&price.amount) {
         Ok(())
     } else {
         Err(Error::invalid("price", words::PRICE))

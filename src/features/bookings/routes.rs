@@ -3,16 +3,18 @@
 use super::doors::List;
 use super::{Bookings, reviews, slots};
 use crate::auth::Caller;
+use crate::idempotency::Key;
 use crate::problem::{Body, Outcome, Problem};
 use axum::extract::{FromRequest as _, Path, Query, Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post};
 use axum::{Json, Router};
 use protocol::bookings as wire;
 use protocol::session::Done;
-use protocol::{BookingId, Error, ServiceId, UserId};
+use protocol::{BookingId, ClientId, Error, ServiceId, UserId};
 use std::sync::Arc;
+use uuid::Uuid;
 
 type Service = State<Arc<Bookings>>;
 /// A service, or a review, of a coach.
@@ -56,10 +58,15 @@ async fn services(it: Service, caller: Caller, id: Path<UserId>) -> Outcome<wire
 async fn create_service(
     it: Service,
     caller: Caller,
+    key: Key,
     id: Path<UserId>,
     body: Body<wire::CreateService>,
 ) -> Outcome<wire::ServiceResult> {
-    Ok(Json(it.create_service(&caller, id.0, body.0).await?))
+    let run = |seed: Uuid| {
+        let client_id = body.0.client_id.or(Some(ClientId(seed)));
+        it.create_service(&caller, id.0, wire::CreateService { client_id, ..body.0.clone() })
+    };
+    Ok(Json(it.keys.once(caller.user_id, &key, "services", &body.0, run).await?))
 }
 
 async fn update_service(
@@ -127,15 +134,14 @@ async fn respond(
 async fn create(
     it: Service,
     caller: Caller,
-    headers: HeaderMap,
+    key: Key,
     body: Body<wire::CreateBooking>,
 ) -> Outcome<wire::BookingResult> {
-    let mut create = body.0;
-    if create.client_id.is_none() {
-        let key = headers.get("idempotency-key").map(HeaderValue::as_bytes);
-        create.client_id = key.map(|key| crate::id::derived("booking.idempotency-key", &[key]));
-    }
-    Ok(Json(it.create(&caller, create).await?))
+    let run = |seed: Uuid| {
+        let client_id = body.0.client_id.or(Some(ClientId(seed)));
+        it.create(&caller, wire::CreateBooking { client_id, ..body.0.clone() })
+    };
+    Ok(Json(it.keys.once(caller.user_id, &key, "bookings", &body.0, run).await?))
 }
 
 async fn list(it: Service, caller: Caller, list: Query<List>) -> Outcome<wire::Bookings> {

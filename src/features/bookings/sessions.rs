@@ -183,6 +183,7 @@ fn follow(happening: Happening, booking: &Booking, change: &mut Change) {
         | Happening::Billed
         | Happening::Earned
         | Happening::Refunded
+        | Happening::GivenBack
         | Happening::Vanished(_) => {}
     }
 }

@@ -96,6 +96,7 @@ fn event(happening: Happening, booking: wire::Booking) -> Option<Event> {
         | H::Billed
         | H::Earned
         | H::Refunded
+        | H::GivenBack
         | H::Hushed
         | H::Vanished(_) => return None,
     })

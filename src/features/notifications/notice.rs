@@ -7,6 +7,7 @@ use protocol::bookings::Booking;
 use protocol::coaches::CoachState;
 use protocol::exchange::Session;
 use protocol::notifications::Kind;
+use protocol::payments::{Payment, Subscription};
 use protocol::people::Person;
 use protocol::support::{Cause, Request};
 use protocol::{Event, UserId};
@@ -126,6 +127,26 @@ pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
         Event::ExchangeDisputed(it) if it.session.ended_by != Some(user) => {
             Some(of_exchange(user, &it.session, words::exchange_disputed))
         }
+        Event::PaymentRequiresAction(it) => Some(of_payment(&it.payment, words::payment_action)),
+        Event::PaymentFailed(it) => Some(of_payment(&it.payment, words::payment_failed)),
+        Event::PaymentRefunded(it) => Some(of_payment(&it.payment, words::payment_refunded)),
+        Event::PaymentDisputed(it) => Some(of_payment(&it.payment, words::payment_disputed)),
+        // One's own doing, or what it pays for says it.
+        Event::PaymentProcessing(_)
+        | Event::PaymentAuthorized(_)
+        | Event::PaymentSucceeded(_)
+        | Event::PaymentCancelled(_) => None,
+        Event::SubscriptionRenewed(it) => {
+            Some(of_subscription(&it.subscription, words::subscription_renewed))
+        }
+        Event::SubscriptionPastDue(it) => {
+            Some(of_subscription(&it.subscription, words::subscription_past_due))
+        }
+        Event::SubscriptionEnded(it) => {
+            Some(of_subscription(&it.subscription, words::subscription_ended))
+        }
+        // One's own doing.
+        Event::SubscriptionStarted(_) | Event::SubscriptionChanged(_) => None,
         // One's own doing, or both are there.
         Event::ExchangeRequested(_)
         | Event::ExchangeCountered(_)
@@ -287,6 +308,32 @@ fn of_booking(user: UserId, booking: &Booking, words: Words) -> Draft {
         gathers: booking.id.0,
         link: link("booking", booking.id.0),
         from: sides.into_iter().find(|side| side.id != user).cloned(),
+        counts: false,
+        is_turn: false,
+        over_at: None,
+        words,
+    }
+}
+
+fn of_payment(payment: &Payment, words: Words) -> Draft {
+    Draft {
+        kind: Kind::Payment,
+        gathers: payment.id.0,
+        link: link("payment", payment.id.0),
+        from: None,
+        counts: false,
+        is_turn: false,
+        over_at: None,
+        words,
+    }
+}
+
+fn of_subscription(subscription: &Subscription, words: Words) -> Draft {
+    Draft {
+        kind: Kind::Membership,
+        gathers: subscription.id.0,
+        link: link("subscription", subscription.id.0),
+        from: None,
         counts: false,
         is_turn: false,
         over_at: None,

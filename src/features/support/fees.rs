@@ -2,7 +2,7 @@
 //! member asks, captured when a coach replied, and given back when nobody did.
 
 use crate::error::Result;
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::BoxFuture;
 use protocol::support::Money;
 use protocol::{DeskId, RequestId, UserId};
 
@@ -33,31 +33,4 @@ pub trait Fees: Send + Sync {
     fn capture(&self, request: RequestId) -> BoxFuture<'_, Result<()>>;
     /// Gives it back; also for what was never held.
     fn void(&self, request: RequestId) -> BoxFuture<'_, Result<()>>;
-}
-
-/// No desk costs anything.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoFees;
-
-impl Fees for NoFees {
-    fn price(&self, _: DeskId, _: UserId) -> BoxFuture<'_, Result<Option<Money>>> {
-        Box::pin(ready(Ok(None)))
-    }
-
-    fn authorise<'a>(
-        &'a self,
-        _: RequestId,
-        _: UserId,
-        _: &'a Money,
-    ) -> BoxFuture<'a, Result<Authorisation>> {
-        Box::pin(ready(Ok(Authorisation::Given)))
-    }
-
-    fn capture(&self, _: RequestId) -> BoxFuture<'_, Result<()>> {
-        Box::pin(ready(Ok(())))
-    }
-
-    fn void(&self, _: RequestId) -> BoxFuture<'_, Result<()>> {
-        Box::pin(ready(Ok(())))
-    }
 }

@@ -7,6 +7,7 @@
 //! session on this node is gone, when one is back, and when another node is gone; whether a coach
 //! is here, anywhere, it asks the registry. Where that does not know, nobody loses a coach for it.
 
+mod charged;
 mod commands;
 mod crisis;
 mod desk;
@@ -26,7 +27,7 @@ mod rows;
 pub use crisis::{CrisisWords, ListError};
 pub(crate) use desk::{DESK_TIMER, GRACE_TIMER};
 pub(crate) use effects::{ENDED, ENQUEUE, FEE, HUSH, LEAVE, PAID, REOPEN, TALK};
-pub use fees::{Authorisation, Fees, NoFees};
+pub use fees::{Authorisation, Fees};
 pub(crate) use ratings::RATED;
 
 use crate::auth::{Caller, Role, Vault};
@@ -36,6 +37,7 @@ use crate::config::Settings;
 use crate::error::Result;
 use crate::features::accounts::Accounts;
 use crate::features::conversations::Conversations;
+use crate::features::payments::Payments;
 use crate::features::people::People;
 use crate::hub::Hub;
 use crate::log::Log;
@@ -43,6 +45,7 @@ use crate::presence::{Registry, Sessions};
 use crate::rights::Visible;
 use crate::store::{Change, Store};
 use crate::timers::{Timer, Timers};
+use charged::Charged;
 use dashmap::DashMap;
 use desk::{DeskHandle, Parts};
 use model::{Choices, Desk, Input, Rules, State, Words};
@@ -83,6 +86,8 @@ pub struct Ground {
     pub vault: Arc<Vault>,
     /// The feature before it.
     pub conversations: Arc<Conversations>,
+    /// Who takes the fees.
+    pub payments: Arc<Payments>,
     /// The time.
     pub clock: Clock,
     /// What sounds like an emergency.
@@ -136,6 +141,7 @@ pub struct Support {
     clock: Clock,
     crisis: CrisisWords,
     limits: Limits,
+    payments: Arc<Payments>,
     fees: OnceLock<Arc<dyn Fees>>,
     parts: Parts,
     hub: Arc<Hub>,
@@ -148,7 +154,7 @@ impl Support {
     /// Over the store, timers and bus, with the features before it.
     pub fn new(ground: Ground) -> Arc<Self> {
         let Ground { store, log, timers, bus, registry, accounts, vault, .. } = ground;
-        let Ground { people, conversations, clock, crisis, limits, hub, .. } = ground;
+        let Ground { people, conversations, payments, clock, crisis, limits, hub, .. } = ground;
         let review = Arc::new(Notify::new());
         let rules = Rules {
             max_wait_ms: limits.max_wait_ms,
@@ -179,6 +185,7 @@ impl Support {
             clock,
             crisis,
             limits,
+            payments,
             fees,
             parts,
             hub,
@@ -187,13 +194,14 @@ impl Support {
         })
     }
 
-    /// Who takes the money. Once, before anybody asks; without it, nothing costs anything.
+    /// Who takes the money instead of the payments. Once, before anybody asks: for tests.
     pub fn charge_with(&self, fees: Arc<dyn Fees>) {
         let _ = self.fees.set(fees);
     }
 
     fn fees(&self) -> Arc<dyn Fees> {
-        self.fees.get_or_init(|| Arc::new(NoFees)).clone()
+        let charged = || Arc::new(Charged(Arc::clone(&self.payments))) as _;
+        self.fees.get_or_init(charged).clone()
     }
 
     /// Makes the desk `general`, once, and gives every coach who was answering when the node

@@ -23,6 +23,7 @@ impl Booking {
             Input::Granted { attempt } => self.granted(*attempt, now),
             Input::Denied { attempt, why } => Ok(self.denied(*attempt, *why, now)),
             Input::Paid => self.paid(now),
+            Input::GivenBack => Ok(self.given_back()),
             Input::Deadline => self.due(now),
             Input::Vanish { by, name } => self.vanish(*by, name, now),
         }
@@ -229,6 +230,14 @@ impl Booking {
             }
             _ => Ok(self.refund().into_iter().collect()),
         }
+    }
+
+    fn given_back(&mut self) -> Vec<Happening> {
+        if !self.is_paid() {
+            return Vec::new();
+        }
+        self.pay = Some(PaymentState::Refunded);
+        vec![Happening::GivenBack]
     }
 
     fn complete(&mut self, by: UserId, now: Millis) -> Decided {
