@@ -355,6 +355,7 @@ pub(crate) enum Answer {
 pub(crate) enum Refusal {
     NoSuchPayment,
     StateWrong,
+    UnderWay,
     Attempts,
     AmountWrong,
     CurrencyWrong,

@@ -12,6 +12,7 @@ impl From<Refusal> for Error {
         match refusal {
             Refusal::NoSuchPayment => Self::new(C::NotFound, words::NO_SUCH_PAYMENT),
             Refusal::StateWrong => Self::new(C::Conflict, words::STATE_WRONG),
+            Refusal::UnderWay => crate::error::busy(),
             Refusal::Attempts => Self::new(C::Full, words::ATTEMPTS),
             Refusal::AmountWrong => Self::invalid("amount", words::AMOUNT_WRONG),
             Refusal::CurrencyWrong => Self::invalid("currency", words::CURRENCY_WRONG),

@@ -78,6 +78,10 @@ impl Payment {
         if self.wish.is_some() || next(self.state, Transition::Attempt).is_none() {
             return Err(Refusal::StateWrong);
         }
+        if self.attempt > self.answered && self.sent.is_some() {
+            // What became of the one before is not known yet.
+            return Err(Refusal::UnderWay);
+        }
         if self.attempt >= ATTEMPTS_MAX {
             return Err(Refusal::Attempts);
         }
@@ -384,9 +388,10 @@ impl Payment {
             self.turn(Transition::Dispute, now, passed);
         }
         let taken = matches!(self.state, State::Succeeded | State::PartiallyRefunded);
-        if self.wish == Some(Wish::Void) && taken {
-            // Once: a refund that is refused is for people to look at.
-            let id = crate::id::derived("payment void", &[self.id.as_bytes()]);
+        if self.wish == Some(Wish::Void) && taken && self.given(RefundState::Pending) == 0 {
+            // Once for what is left: a refund that is refused is for people to look at.
+            let parts: [&[u8]; 2] = [self.id.as_bytes(), &self.refunded.to_be_bytes()];
+            let id = crate::id::derived("payment void", &parts);
             let _ = self.refund(id, None, None, now);
         }
     }

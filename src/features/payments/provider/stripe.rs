@@ -291,10 +291,14 @@ impl Stripe {
             }
             Reply::Refused | Reply::NotThere => match (step, &payment.provider_ref) {
                 // Perhaps it is so already, or it is over: what is there says so.
-                (Step::Capture | Step::Cancel, Some(reference)) => {
+                (Step::Start { .. } | Step::Capture | Step::Cancel, Some(reference)) => {
                     let intent = self.intent(reference).await?;
-                    let ended = intent.filter(|intent| is_end(&intent.status));
-                    Ok(ended.map_or_else(|| Told::of(Answer::Refused), told))
+                    let waits = matches!(step, Step::Start { .. });
+                    let says = |intent: &Intent| {
+                        is_end(&intent.status)
+                            || (waits && intent.status != "requires_payment_method")
+                    };
+                    Ok(intent.filter(says).map_or_else(|| Told::of(Answer::Refused), told))
                 }
                 _ => Ok(Told::of(Answer::Refused)),
             },
