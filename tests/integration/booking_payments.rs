@@ -64,7 +64,16 @@ async fn pay(server: &TestServer, payer: &Person, booking: &Booking, method: &st
     let id = booking.payment_id.unwrap();
     payment(server, payer, id).await;
     let path = format!("/v1/payments/{id}/confirm");
-    post(server, payer, &path, json!({ "method": method })).await.good::<Value>();
+    eventually(async || {
+        let answer = post(server, payer, &path, json!({ "method": method })).await;
+        if answer.status == reqwest::StatusCode::OK {
+            return Some(());
+        }
+        // Its start is under way.
+        assert!(answer.code().retryable(), "{}", answer.text);
+        None
+    })
+    .await;
 }
 
 async fn until(server: &TestServer, who: &Person, of: &Booking, state: State, paid: Paid) {
