@@ -343,6 +343,7 @@ impl App {
                 edge.routes(),
                 Arc::clone(&features.accounts).routes(),
                 Arc::clone(&features.notifications).routes(),
+                Arc::clone(&features.bookings).routes(),
                 Arc::clone(&features.payments).routes(),
                 http::commands::routes(dispatch.clone()),
             ],

@@ -5,6 +5,7 @@ use crate::auth::{Caller, Vault};
 use crate::engine::schema::Schema;
 use crate::error::{Result, internal};
 use crate::features::accounts::{self, Accounts, Personal};
+use crate::features::bookings::{self, Bookings};
 use crate::features::conversations::{self, Conversations};
 use crate::features::exchange::{self, Exchange};
 use crate::features::groups::{self, Groups};
@@ -68,6 +69,7 @@ pub struct Features {
     pub(crate) vault: Arc<Vault>,
     pub(crate) exchange: Arc<Exchange>,
     pub(crate) wall: Arc<Wall>,
+    pub(crate) bookings: Arc<Bookings>,
     pub(crate) store: Arc<Store>,
     pub(crate) log: Arc<dyn Log>,
 }
@@ -90,6 +92,7 @@ impl Features {
             Arc::clone(&self.support) as _,
             Arc::clone(&self.exchange) as _,
             Arc::clone(&self.wall) as _,
+            Arc::clone(&self.bookings) as _,
         ]
     }
 }
@@ -395,8 +398,7 @@ impl Features {
             PurposeKind::Product | PurposeKind::Subscription => {
                 self.payments.carry_outcome(outcome).await
             }
-            // Nothing is paid for by a booking yet.
-            PurposeKind::Booking => Ok(()),
+            PurposeKind::Booking => self.bookings.carry_outcome(&outcome).await,
         }
     }
 }
@@ -423,7 +425,8 @@ impl Carry for Features {
                     let two = body(bytes)?;
                     self.conversations.carry_shut(two).await?;
                     self.exchange.carry_shut(two).await?;
-                    self.wall.carry_shut(two).await
+                    self.wall.carry_shut(two).await?;
+                    self.bookings.carry_shut(two).await
                 }
                 people::CHOSEN => {
                     self.people.chosen(body(bytes)?);
@@ -454,6 +457,14 @@ impl Carry for Features {
                 exchange::HUSH => self.exchange.carry_hush(key, body(bytes)?).await,
                 wall::LIKED => self.wall.carry_liked(body(bytes)?).await,
                 wall::PLANNED => self.wall.carry_planned(body(bytes)?).await,
+                bookings::HOLD => self.bookings.carry_hold(body(bytes)?).await,
+                bookings::RELEASE => self.bookings.carry_release(body(bytes)?).await,
+                bookings::TALK => self.bookings.carry_talk(key, &body(bytes)?).await,
+                bookings::HUSH => self.bookings.carry_hush(key, body(bytes)?).await,
+                bookings::BILL => self.bookings.carry_bill(body(bytes)?).await,
+                bookings::EARN => self.bookings.carry_earn(body(bytes)?).await,
+                bookings::REFUND => self.bookings.carry_refund(body(bytes)?).await,
+                bookings::RATED => self.bookings.carry_rated(&body(bytes)?).await,
                 other => Err(internal(&format_args!("no effect is named {other:?}"))),
             }
         })
@@ -493,6 +504,7 @@ impl Fire for Features {
                 support::GRACE_TIMER => self.support.grace_over(&timer.subject).await,
                 exchange::DEADLINE_TIMER => self.exchange.deadline(&timer.subject).await,
                 wall::PUBLISH_TIMER => self.wall.publish_due(timer).await,
+                bookings::DEADLINE_TIMER => self.bookings.deadline(&timer.subject).await,
                 other => Err(internal(&format_args!("no timer is named {other:?}"))),
             }
         })

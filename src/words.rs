@@ -2,6 +2,7 @@
 //! what you can do.
 
 pub mod accounts;
+pub mod bookings;
 pub mod conversations;
 pub mod exchange;
 pub mod groups;

@@ -3,9 +3,9 @@
 use crate::fields::{Body, required, scalar};
 use crate::union::{Call, named_union};
 use crate::{
-    DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, accounts, coaches,
-    conversations, exchange, groups, notifications, payments, people, presence, session, support,
-    topics, wall,
+    DecodeError, Error, ErrorCode, Format, Incoming, Millis, Seq, Topic, accounts, bookings,
+    coaches, conversations, exchange, groups, notifications, payments, people, presence, session,
+    support, topics, wall,
 };
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -266,6 +266,20 @@ named_union! {
         ExchangeMissed(exchange::Missed) = "exchange.no_show";
         ExchangeDisputed(exchange::Disputed) = "exchange.disputed";
         ExchangeNoted(exchange::Noted) = "exchange.noted";
+        BookingHeld(bookings::Held) = "booking.held";
+        BookingRequested(bookings::Requested) = "booking.requested";
+        BookingConfirmed(bookings::Confirmed) = "booking.confirmed";
+        BookingDeclined(bookings::Declined) = "booking.declined";
+        BookingRescheduled(bookings::Rescheduled) = "booking.rescheduled";
+        BookingCancelled(bookings::Cancelled) = "booking.cancelled";
+        BookingCompleted(bookings::Completed) = "booking.completed";
+        BookingMissed(bookings::Missed) = "booking.no_show";
+        BookingExpired(bookings::Expired) = "booking.expired";
+        BookingReleased(bookings::Released) = "booking.released";
+        BookingReminder(bookings::Reminder) = "booking.reminder";
+        BookingReviewed(bookings::Reviewed) = "booking.reviewed";
+        BookingReviewAnswered(bookings::ReviewAnswered) = "booking.review_answered";
+        BookingNoted(bookings::Noted) = "booking.noted";
     }
 }
 

@@ -98,6 +98,10 @@ ids! {
     EndpointId
     /// An exchange session, or the open offer that it comes of.
     ExchangeId
+    /// A coaching session that somebody booked.
+    BookingId
+    /// What a coach can be booked for.
+    ServiceId
     /// A payment.
     PaymentId
     /// A refund of a payment, or of a part of it.

@@ -19,6 +19,7 @@ mod topic;
 mod union;
 
 pub mod accounts;
+pub mod bookings;
 pub mod close;
 pub mod coaches;
 pub mod conversations;
@@ -37,9 +38,10 @@ pub use codec::{DecodeError, Format};
 pub use error::{Error, ErrorCode};
 pub use frame::{Answer, Command, CommandFrame, Event, Push, Rejected, ReplyFrame, Signal};
 pub use id::{
-    Blob, CategoryId, ClientId, CommentId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId,
-    LoginId, MediaId, MessageId, Millis, NoteId, NotificationId, PaymentId, PlanId, PostId,
-    ProductId, RefundId, RequestId, Seq, SessionId, SubscriptionId, UserId,
+    Blob, BookingId, CategoryId, ClientId, CommentId, ConversationId, DeskId, EndpointId,
+    ExchangeId, GroupId, LoginId, MediaId, MessageId, Millis, NoteId, NotificationId, PaymentId,
+    PlanId, PostId, ProductId, RefundId, RequestId, Seq, ServiceId, SessionId, SubscriptionId,
+    UserId,
 };
 pub use incoming::Incoming;
 pub use money::Money;

@@ -199,6 +199,66 @@ pub const EXCHANGE_TOPIC_CHARS_MAX: usize = 80;
 pub const EXCHANGE_WORD_CHARS_MAX: usize = 1_000;
 /// A note on a session.
 pub const EXCHANGE_NOTE_CHARS_MAX: usize = 4_000;
+/// The shortest coaching session, and the least between two beginnings.
+pub const BOOKING_SHORTEST_MIN: u32 = 5;
+/// The longest coaching session.
+pub const BOOKING_LONGEST_MIN: u32 = 480;
+/// Kept free before or after a coaching session.
+pub const BOOKING_BUFFER_MIN_MAX: u32 = 120;
+/// A service's notice.
+pub const BOOKING_NOTICE_MIN_MAX: u32 = 30 * 24 * 60;
+/// A service's notice where the coach says nothing.
+pub const BOOKING_NOTICE_MIN_DEFAULT: u32 = 60;
+/// Days ahead that a service may be booked.
+pub const BOOKING_WINDOW_DAYS_MAX: u32 = 365;
+/// The same where the coach says nothing.
+pub const BOOKING_WINDOW_DAYS_DEFAULT: u32 = 60;
+/// Clients of one group session.
+pub const BOOKING_SEATS_MAX: u32 = 100;
+/// Services of one coach.
+pub const SERVICES_MAX: usize = 50;
+/// A service's title.
+pub const SERVICE_TITLE_CHARS_MAX: usize = 80;
+/// A service's description, and what a client says with a booking.
+pub const BOOKING_TEXT_CHARS_MAX: usize = 2_000;
+/// Windows of a coach's week.
+pub const WEEKLY_WINDOWS_MAX: usize = 70;
+/// Windows on single dates, dates without one included.
+pub const OVERRIDE_WINDOWS_MAX: usize = 400;
+/// Spans of days off.
+pub const TIME_OFF_MAX: usize = 100;
+/// Days that one question for slots may span.
+pub const SLOTS_DAYS_MAX: i64 = 62;
+/// Slots of one answer.
+pub const SLOTS_MAX: usize = 1_000;
+/// A time is held this long.
+pub const BOOKING_HOLD_MS: i64 = 10 * 60 * 1_000;
+/// Times that one client holds at once, or waits for an answer about.
+pub const BOOKING_HOLDS_MAX: usize = 20;
+/// A coach has this long to agree to a booking, and not beyond its start.
+pub const BOOKING_ANSWER_MS: i64 = 48 * 60 * 60 * 1_000;
+/// How long ahead both sides are reminded.
+pub const BOOKING_REMINDERS_MIN: [u32; 2] = [24 * 60, 60];
+/// That the other side did not come can be said this long after the start.
+pub const BOOKING_NO_SHOW_AFTER_MS: i64 = 10 * 60 * 1_000;
+/// A booking about which nobody says anything is completed this long after its end.
+pub const BOOKING_COMPLETED_AFTER_MS: i64 = 24 * 60 * 60 * 1_000;
+/// The conversation of a text session closes this long after its end.
+pub const BOOKING_TALK_AFTER_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+/// Times that a booking may be rescheduled.
+pub const BOOKING_MOVES_MAX: u32 = 50;
+/// Bookings in four weeks of one person's calendar.
+pub const BOOKING_CALENDAR_MAX: usize = 2_000;
+/// A word with a cancellation.
+pub const BOOKING_REASON_CHARS_MAX: usize = 1_000;
+/// A note on a booking.
+pub const BOOKING_NOTE_CHARS_MAX: usize = 4_000;
+/// A review, and what a coach says to it.
+pub const REVIEW_CHARS_MAX: usize = 2_000;
+/// A review may be changed for this long.
+pub const REVIEW_EDIT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+/// Bookings in a calendar's file: those made last.
+pub const CALENDAR_EVENTS_MAX: usize = 1_000;
 /// An amount of money that is paid at once, in minor units.
 pub const PAYMENT_AMOUNT_MAX: i64 = 99_999_999;
 /// What is paid with, in the provider's words.

@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-const FEATURES: [&str; 13] = [
+const FEATURES: [&str; 14] = [
     "session",
     "topics",
     "presence",
@@ -27,6 +27,7 @@ const FEATURES: [&str; 13] = [
     "support",
     "exchange",
     "wall",
+    "bookings",
     "errors",
 ];
 

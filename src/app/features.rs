@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::dispatch::Features;
 use crate::features::accounts::{self, Accounts};
+use crate::features::bookings::{self, Bookings};
 use crate::features::conversations::{self, Conversations};
 use crate::features::exchange::Exchange;
 use crate::features::groups::Groups;
@@ -151,6 +152,18 @@ impl Ground<'_> {
             groups: Arc::clone(&groups),
             clock: clock.clone(),
         });
+        let bookings = Bookings::new(bookings::Ground {
+            store: Arc::clone(store),
+            timers: Arc::clone(timers),
+            accounts: Arc::clone(&accounts),
+            people: Arc::clone(&people),
+            conversations: Arc::clone(&conversations),
+            charges: Arc::clone(&payments) as Arc<dyn payments::Charges>,
+            keys: Idempotency::new(Arc::clone(store), clock.clone()),
+            vault: Arc::clone(&vault),
+            clock: clock.clone(),
+        });
+        accounts.free_by(&(Arc::clone(&bookings) as Arc<dyn accounts::Free>));
         let features = Features {
             post,
             accounts,
@@ -163,6 +176,7 @@ impl Ground<'_> {
             vault,
             exchange,
             wall,
+            bookings,
             store: Arc::clone(store),
             log: Arc::clone(log),
         };

@@ -27,6 +27,7 @@ const FILES: &[(&str, &str)] = &[
     ("support.cql", include_str!("../../schema/support.cql")),
     ("exchange.cql", include_str!("../../schema/exchange.cql")),
     ("wall.cql", include_str!("../../schema/wall.cql")),
+    ("bookings.cql", include_str!("../../schema/bookings.cql")),
 ];
 
 /// The table of timers, which is a queue; its rows are known to `timers` only.

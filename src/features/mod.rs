@@ -18,4 +18,5 @@ pub mod support;
 
 pub mod exchange;
 
+pub mod bookings;
 pub mod wall;

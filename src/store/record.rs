@@ -1,9 +1,9 @@
 //! Typed rows: a struct per kind of row, and the values its columns hold.
 
 use protocol::{
-    Blob, CategoryId, ClientId, CommentId, ConversationId, DeskId, EndpointId, ExchangeId, GroupId,
-    LoginId, MediaId, MessageId, NoteId, NotificationId, PaymentId, PlanId, PostId, ProductId,
-    RefundId, RequestId, SubscriptionId, UserId,
+    Blob, BookingId, CategoryId, ClientId, CommentId, ConversationId, DeskId, EndpointId,
+    ExchangeId, GroupId, LoginId, MediaId, MessageId, NoteId, NotificationId, PaymentId, PlanId,
+    PostId, ProductId, RefundId, RequestId, ServiceId, SubscriptionId, UserId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -88,6 +88,8 @@ fields! {
     RequestId: Uuid, |v: RequestId| v.0, |v: &Uuid| Some(RequestId(*v));
     NoteId: Uuid, |v: NoteId| v.0, |v: &Uuid| Some(NoteId(*v));
     ExchangeId: Uuid, |v: ExchangeId| v.0, |v: &Uuid| Some(ExchangeId(*v));
+    BookingId: Uuid, |v: BookingId| v.0, |v: &Uuid| Some(BookingId(*v));
+    ServiceId: Uuid, |v: ServiceId| v.0, |v: &Uuid| Some(ServiceId(*v));
     PaymentId: Uuid, |v: PaymentId| v.0, |v: &Uuid| Some(PaymentId(*v));
     RefundId: Uuid, |v: RefundId| v.0, |v: &Uuid| Some(RefundId(*v));
     PlanId: Uuid, |v: PlanId| v.0, |v: &Uuid| Some(PlanId(*v));

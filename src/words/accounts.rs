@@ -77,3 +77,5 @@ pub const EXPORT_LARGE: &str =
 /// Too many archives are being made.
 pub const EXPORT_BUSY: &str =
     "Other archives are being made just now. Please try again in a minute.";
+/// Times of coaches.
+pub const AVAILABLE_SPAN: &str = "Please ask for at most 62 days, up to a later time.";

@@ -254,6 +254,51 @@ pub fn exchange_disputed(name: &str, _: u32) -> String {
     format!("{name} remembers your exchange session differently. Please talk it over.")
 }
 
+/// Somebody would like to book a session.
+pub fn booking_requested(name: &str, _: u32) -> String {
+    format!("{name} would like to book a session with you.")
+}
+
+/// A session was agreed on.
+pub fn booking_confirmed(name: &str, _: u32) -> String {
+    format!("Your session with {name} is arranged.")
+}
+
+/// The coach can't.
+pub fn booking_declined(name: &str, _: u32) -> String {
+    format!("{name} can't make that session. You can choose another time.")
+}
+
+/// Another time.
+pub fn booking_rescheduled(name: &str, _: u32) -> String {
+    format!("Your session with {name} has another time.")
+}
+
+/// Called off.
+pub fn booking_cancelled(name: &str, _: u32) -> String {
+    format!("Your session with {name} will not take place.")
+}
+
+/// Somebody did not come.
+pub fn booking_missed(name: &str, _: u32) -> String {
+    format!("Your session with {name} did not take place.")
+}
+
+/// Time ran out.
+pub fn booking_expired(name: &str, _: u32) -> String {
+    format!("The time with {name} is not kept any more. You can choose another one.")
+}
+
+/// A day ahead.
+pub fn booking_tomorrow(name: &str, _: u32) -> String {
+    format!("Your session with {name} is in a day.")
+}
+
+/// An hour ahead.
+pub fn booking_soon(name: &str, _: u32) -> String {
+    format!("Your session with {name} begins within the hour.")
+}
+
 /// Messages that were not read.
 pub fn messages(name: &str, count: u32) -> String {
     match count {

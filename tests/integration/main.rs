@@ -10,6 +10,8 @@
 mod accounts;
 mod across;
 mod apart;
+mod booking_payments;
+mod bookings;
 mod bus;
 mod cassandra;
 mod client;

@@ -7,13 +7,15 @@ use crate::auth::{Caller, Role};
 use crate::error::{Result, busy};
 use crate::limits;
 use crate::store::{COMMIT_TRIES_MAX, Change, LIST_ROWS_MAX};
+use crate::words::accounts as words;
 use crate::words::mails;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt as _, stream};
 use protocol::coaches::{
     Application, Applications, Apply, Coach, CoachChanged, CoachState, Coaches, Rating, UpdateCoach,
 };
-use protocol::{ErrorCode, Patch, Topic, UserId};
+use protocol::limits::SLOTS_DAYS_MAX;
+use protocol::{Error, ErrorCode, Millis, Patch, Topic, UserId};
 use serde::Deserialize;
 use std::sync::{Arc, Weak};
 
@@ -21,6 +23,9 @@ use std::sync::{Arc, Weak};
 pub(crate) const COACH: &str = "account.coach";
 /// Coaches that one page looks up at the same time.
 const LOOKUPS_AT_ONCE: usize = 16;
+const DAY_MS: Millis = 24 * 60 * 60 * 1_000;
+/// What is looked at where nobody says up to when.
+const AVAILABLE_MS: Millis = 7 * DAY_MS;
 
 /// What is asked for in `GET /v1/coaches`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -29,10 +34,20 @@ pub struct Search {
     pub expertise: Option<String>,
     /// An average of at least this.
     pub rating: Option<f64>,
+    /// Can be booked for something that begins from then on.
+    pub available_from: Option<Millis>,
+    /// And before then; absent: a week later.
+    pub available_to: Option<Millis>,
     /// Where the page begins.
     pub after: Option<String>,
     /// How long it is.
     pub limit: Option<u32>,
+}
+
+/// Which coaches can be booked; a feature behind this one knows.
+pub trait Free: Send + Sync {
+    /// Whether a coach has a time that begins within a span; `until` is not included.
+    fn is_free(&self, coach: UserId, from: Millis, until: Millis) -> BoxFuture<'_, Result<bool>>;
 }
 
 /// Who has nothing to do with whom; a feature behind this one knows.
@@ -189,9 +204,24 @@ impl Accounts {
         let _ = self.apart.set(Arc::downgrade(apart));
     }
 
+    /// Asks it who can be booked.
+    pub fn free_by(&self, free: &Arc<dyn Free>) {
+        let _ = self.free.set(Arc::downgrade(free));
+    }
+
+    /// Whether a coach has a time in what was asked for, if something was.
+    async fn is_free(&self, coach: UserId, wanted: Option<(Millis, Millis)>) -> Result<bool> {
+        let Some((from, until)) = wanted else { return Ok(true) };
+        match self.free.get().and_then(Weak::upgrade) {
+            Some(free) => free.is_free(coach, from, until).await,
+            None => Ok(false),
+        }
+    }
+
     /// `GET /v1/coaches`: approved ones only, without those whom a block keeps away.
     pub async fn coaches(&self, caller: &Caller, search: Search) -> Result<Coaches> {
         let limit = limits::page(search.limit)? as usize;
+        let available = available(&search, self.clock.now())?;
         let approved = rows::coach_word(CoachState::Approved);
         let wanted = search.expertise.map(|text| text.trim().to_lowercase());
         let matches = |row: &CoachListRow| {
@@ -208,7 +238,10 @@ impl Accounts {
                 let rated = |coach: &Coach| {
                     least.is_none_or(|least| coach.rating.average.is_some_and(|a| a >= least))
                 };
-                Ok(found.await?.filter(rated))
+                match found.await?.filter(rated) {
+                    Some(coach) if self.is_free(user_id, available).await? => Ok(Some(coach)),
+                    _ => Ok(None),
+                }
             }
             .boxed()
         };
@@ -353,6 +386,21 @@ impl Accounts {
                 return Ok((items.into_iter().map(|(_, item)| item).collect(), None));
             }
         }
+    }
+}
+
+/// The span that is asked for.
+fn available(search: &Search, now: Millis) -> Result<Option<(Millis, Millis)>> {
+    if search.available_from.is_none() && search.available_to.is_none() {
+        return Ok(None);
+    }
+    let from = search.available_from.unwrap_or(now);
+    let until = search.available_to.unwrap_or_else(|| from.saturating_add(AVAILABLE_MS));
+    let most = from.saturating_add(SLOTS_DAYS_MAX * DAY_MS);
+    if from < until && until <= most {
+        Ok(Some((from, until)))
+    } else {
+        Err(Error::invalid("available_to", words::AVAILABLE_SPAN))
     }
 }
 

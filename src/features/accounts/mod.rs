@@ -33,7 +33,7 @@ mod throttle;
 mod verifying;
 
 pub use bulk::NewPeople;
-pub use coaches::{Apart, ListApplications, Search};
+pub use coaches::{Apart, Free, ListApplications, Search};
 pub use effects::EFFECTS;
 pub use lifecycle::ERASE_TIMER;
 pub use model::{Cause, CoachCause, LOGIN_IDLE_MAX_MS, LOGINS_MAX, REPEAT_WINDOW_MS, Status};
@@ -90,6 +90,7 @@ pub struct Accounts {
     timers: Arc<dyn Timers>,
     keepers: Keepers,
     apart: OnceLock<Weak<dyn Apart>>,
+    free: OnceLock<Weak<dyn Free>>,
 }
 
 /// What accounts are made of.
@@ -196,6 +197,7 @@ impl Accounts {
             timers: parts.timers,
             keepers: Keepers::default(),
             apart: OnceLock::new(),
+            free: OnceLock::new(),
         })
     }
 }

@@ -247,7 +247,7 @@ impl Conversations {
 fn lasts(state: &State) -> bool {
     match state.kind {
         Kind::Support => true,
-        Kind::Direct | Kind::Exchange => state.two().is_some(),
-        Kind::Booking | Kind::Training => false,
+        Kind::Direct | Kind::Exchange | Kind::Booking => state.two().is_some(),
+        Kind::Training => false,
     }
 }

@@ -15,12 +15,11 @@ pub(super) type Refused = HashSet<NotificationId>;
 /// What their author has to be allowed; `None` where it does not depend on who it was.
 pub(super) const fn act(kind: Kind, asks_to_write: bool) -> Option<Act> {
     match kind {
-        // Of one's own request, whoever helps.
-        Kind::Support => None,
+        // Of one's own request, whoever helps; of one's own session, whoever it is with.
+        Kind::Support | Kind::Booking => None,
         // A stranger's wish.
         Kind::People if asks_to_write => Some(Act::Message),
         Kind::Message
-        | Kind::Booking
         | Kind::Exchange
         | Kind::People
         | Kind::Wall

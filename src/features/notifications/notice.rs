@@ -3,6 +3,7 @@
 
 use super::model::Draft;
 use crate::words::notifications as words;
+use protocol::bookings::Booking;
 use protocol::coaches::CoachState;
 use protocol::exchange::Session;
 use protocol::notifications::Kind;
@@ -162,6 +163,47 @@ pub(super) fn notice(user: UserId, event: &Event) -> Option<Draft> {
         | Event::ExchangeOfferWithdrawn(_) => None,
         // An offer that nobody took, or a note: seen where one looks for it.
         Event::ExchangeOfferExpired(_) | Event::ExchangeNoted(_) => None,
+        Event::BookingRequested(it) if it.booking.coach.id == user => {
+            let draft = a_turn(of_booking(user, &it.booking, words::booking_requested));
+            Some(Draft { over_at: it.booking.answer_by, ..draft })
+        }
+        Event::BookingConfirmed(it) => {
+            Some(of_booking(user, &it.booking, words::booking_confirmed))
+        }
+        Event::BookingDeclined(it) if it.booking.client.id == user => {
+            Some(of_booking(user, &it.booking, words::booking_declined))
+        }
+        Event::BookingRescheduled(it) => {
+            Some(of_booking(user, &it.booking, words::booking_rescheduled))
+        }
+        Event::BookingCancelled(it) if it.booking.ended_by != Some(user) => {
+            Some(of_booking(user, &it.booking, words::booking_cancelled))
+        }
+        Event::BookingMissed(it) if it.booking.ended_by != Some(user) => {
+            Some(of_booking(user, &it.booking, words::booking_missed))
+        }
+        Event::BookingExpired(it) if it.booking.client.id == user => {
+            Some(of_booking(user, &it.booking, words::booking_expired))
+        }
+        Event::BookingReminder(it) => {
+            let words =
+                if it.ahead_min > 60 { words::booking_tomorrow } else { words::booking_soon };
+            let draft = a_turn(of_booking(user, &it.booking, words));
+            Some(Draft { over_at: Some(it.booking.ends_at), ..draft })
+        }
+        // One's own doing, or both were there.
+        Event::BookingHeld(_)
+        | Event::BookingRequested(_)
+        | Event::BookingDeclined(_)
+        | Event::BookingCancelled(_)
+        | Event::BookingCompleted(_)
+        | Event::BookingMissed(_)
+        | Event::BookingExpired(_)
+        | Event::BookingReleased(_) => None,
+        // Read when there is time for it.
+        Event::BookingReviewed(_) | Event::BookingReviewAnswered(_) | Event::BookingNoted(_) => {
+            None
+        }
         // What follows from a message is told by its conversation, once it was not read; a
         // support request that was claimed says that its conversation opened.
         Event::ConversationOpened(_)
@@ -303,6 +345,20 @@ fn of_group(group: GroupId, who: Option<UserId>, words: Words) -> Draft {
         gathers: group.0,
         link: link("group", group.0),
         from: who.map(|id| Person { id, name: String::new() }),
+        counts: false,
+        is_turn: false,
+        over_at: None,
+        words,
+    }
+}
+
+fn of_booking(user: UserId, booking: &Booking, words: Words) -> Draft {
+    let sides = [&booking.client, &booking.coach];
+    Draft {
+        kind: Kind::Booking,
+        gathers: booking.id.0,
+        link: link("booking", booking.id.0),
+        from: sides.into_iter().find(|side| side.id != user).cloned(),
         counts: false,
         is_turn: false,
         over_at: None,
