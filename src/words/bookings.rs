@@ -73,8 +73,6 @@ pub const MANY: &str = "These are more than we keep.";
 pub const NO_AVAILABILITY: &str = "This coach did not say yet when they can be booked.";
 /// A side of a booking.
 pub const ROLE: &str = "A role is client or coach.";
-/// A place in a list.
-pub const NO_PLACE: &str = "This is not a place in the list.";
 /// In a calendar: what it is, and with whom.
 pub fn summary(title: &str, with: &str) -> String {
     format!("{title}, with {with}")

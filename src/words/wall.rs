@@ -26,8 +26,6 @@ pub const CLIENT_ID_USED: &str = "This client_id was used for something else.";
 pub const NO_SUCH_FILE: &str = "There is no such file.";
 /// `link`.
 pub const BAD_LINK: &str = "A link begins with https:// or http:// and has at most 2 048 bytes.";
-/// `after`.
-pub const NO_PLACE: &str = "This is not a place in the list.";
 /// `category_id`.
 pub const NO_CATEGORY: &str = "This group has no such category.";
 /// `post_id` and `comment_id`.

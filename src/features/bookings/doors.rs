@@ -104,7 +104,7 @@ impl Bookings {
     /// `GET /v1/bookings`
     pub(super) async fn list(&self, caller: &Caller, list: List) -> Result<wire::Bookings> {
         let limit = limits::page(list.limit)?;
-        let mut after = place(list.after.as_deref())?;
+        let mut after = limits::place_in_time(list.after.as_deref())?;
         let me = caller.user_id;
         if !matches!(list.role.as_deref(), None | Some("client" | "coach")) {
             return Err(Error::invalid("role", words::ROLE));
@@ -237,17 +237,7 @@ fn outcome(booking: &Booking, asker: UserId, attempt: u32) -> Result<BookingResu
     }
 }
 
-/// The place that a client came to.
-pub(super) fn place(after: Option<&str>) -> Result<Option<Place>> {
-    let read = |text: &str| {
-        let (at, id) = text.split_once('.')?;
-        Some((at.parse().ok()?, id.parse().ok()?))
-    };
-    let place = |text| read(text).ok_or_else(|| Error::invalid("after", words::NO_PLACE));
-    after.map(place).transpose()
-}
-
-/// The same for a client.
+/// The place behind which the next page begins.
 pub(super) fn next((at, id): Place) -> String {
     format!("{at}.{id}")
 }

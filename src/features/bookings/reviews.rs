@@ -3,7 +3,7 @@
 //! A review is a partition of its own; that its coach hears of it, and that it counts in the
 //! coach's average, follow from its commit. Revisions make both happen once.
 
-use super::doors::{next, place};
+use super::doors::next;
 use super::model::State;
 use super::model::review::{self, Review, ReviewRefusal};
 use super::rows::reviews::{self as rows, Reviewed};
@@ -135,7 +135,7 @@ impl Bookings {
     ) -> Result<Reviews> {
         self.bookable(caller, coach).await?;
         let limit = limits::page(list.limit)?;
-        let after = place(list.after.as_deref())?;
+        let after = limits::place_in_time(list.after.as_deref())?;
         let places = rows::reviews(&self.store, coach, after, limit).await?;
         let mut items = Vec::new();
         for &(created_at, id) in &places {

@@ -121,12 +121,8 @@ impl Wall {
     /// `comment.list`
     pub async fn list_comments(&self, caller: &Caller, list: ListComments) -> Result<Comments> {
         let limit = limits::page(list.limit)? as usize;
-        let after = list.after.as_deref().map(str::parse::<Seq>).transpose();
-        let mut after = after
-            .ok()
-            .filter(|after| after.is_none_or(|seq| seq <= i64::MAX.unsigned_abs()))
-            .ok_or_else(|| Error::invalid("after", words::NO_PLACE))?
-            .unwrap_or(0);
+        let seq = |text: &str| text.parse::<Seq>().ok().filter(|seq| i64::try_from(*seq).is_ok());
+        let mut after = limits::place(list.after.as_deref(), seq)?.unwrap_or(0);
         let place = self.post_for(caller, list.post_id, Act::Read).await?;
         if let Some(parent) = list.parent_id {
             let parent = self.comment_for(caller, parent, Act::Read).await?;

@@ -62,8 +62,7 @@ impl Wall {
     /// `like.list`
     pub async fn list_likes(&self, caller: &Caller, list: ListLikes) -> Result<Likes> {
         let limit = limits::page(list.limit)?;
-        let after = list.after.as_deref().map(str::parse::<UserId>).transpose();
-        let after = after.map_err(|_| Error::invalid("after", words::NO_PLACE))?;
+        let after = limits::place(list.after.as_deref(), |text| text.parse().ok())?;
         let target = self.target(caller, list.post_id, list.comment_id, Act::Read).await?;
         let ids = rows::likers(&self.store, target.id(), after, limit).await?;
         let more = ids.len() == limit as usize;

@@ -172,8 +172,7 @@ impl Wall {
     /// `group.unread`
     pub async fn list_unread(&self, caller: &Caller, list: ListUnread) -> Result<Unread> {
         let limit = limits::page(list.limit)?;
-        let after = list.after.as_deref().map(str::parse::<GroupId>).transpose();
-        let after = after.map_err(|_| Error::invalid("after", words::NO_PLACE))?;
+        let after = limits::place(list.after.as_deref(), |text| text.parse().ok())?;
         let user = caller.user_id;
         let groups = self.groups.groups_of(user, after, limit).await?;
         let more = groups.len() == limit as usize;
@@ -225,6 +224,5 @@ fn limits_of(count: usize) -> u32 {
 }
 
 fn place(after: Option<&str>) -> Result<Option<Place>> {
-    let after = after.map(str::parse::<Place>).transpose();
-    after.map_err(|_| Error::invalid("after", words::NO_PLACE))
+    limits::place(after, |text| text.parse().ok())
 }
