@@ -5,7 +5,7 @@ use crate::redis_server::{RedisServer, redis_server};
 use crate::server::{NODE_TEMPO, Person, Socket, TestServer, client_id, eventually};
 use protocol::close::CloseCode;
 use protocol::conversations::{Open as OpenConversation, Send};
-use protocol::groups::{Create, CreatePost, Join};
+use protocol::groups::{Ban, Create, CreatePost, Delete, Join};
 use protocol::session::{Open, Ping};
 use protocol::topics::Subscribe;
 use protocol::{ConversationId, GroupId, Incoming, Seq, Topic};
@@ -286,13 +286,12 @@ async fn a_ban_at_one_node_ends_what_is_delivered_at_another() {
     let first = post(a, ada, group_id).await;
     bens.events_to(topic, first).await;
     adas.events_to(topic, first).await;
-    let ban = protocol::groups::Ban { group_id, user_id: ben.id };
-    a.by(ada, ban).await.unwrap();
+    a.by(ada, Ban { group_id, user_id: ben.id }).await.unwrap();
     let second = post(a, ada, group_id).await;
     adas.events_to(topic, second).await;
     nothing_more(&mut bens, topic).await;
     // The end of the group does the same for who is left.
-    a.by(ada, protocol::groups::Delete { group_id }).await.unwrap();
+    a.by(ada, Delete { group_id }).await.unwrap();
     eventually(async || {
         adas.call(Ping::default()).await.unwrap();
         let ended = |push: &Incoming| match push {
