@@ -40,13 +40,13 @@ pub const NOT_A_MEMBER: &str = "This person is not in the group just now.";
 pub const BLOCKED: &str = "You can't reach this person here.";
 /// As many groups as one person can be in.
 pub const GROUPS_FULL: &str =
-    "That is as many groups as one person can be in. You can leave one of them first.";
+    "That is as many groups as one person can be in. One of them can be left first.";
 /// As many groups as one person can own.
 pub const OWNED_FULL: &str =
     "That is as many groups as one person can own. One of them can be handed over first.";
 /// As many open requests as one person can have.
 pub const ASKS_FULL: &str =
-    "Many of your requests wait for an answer. You can take one of them back first.";
+    "As many requests or invitations of one person as there can be wait for an answer already.";
 /// As many as can wait at one group.
 pub const WAITING_FULL: &str =
     "Many requests and invitations wait at this group just now. Please try again another day.";

@@ -30,6 +30,7 @@ mod edge;
 mod engines;
 mod exchange;
 mod forgotten;
+mod group_limits;
 mod group_members;
 mod groups;
 mod history;
