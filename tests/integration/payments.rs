@@ -46,7 +46,7 @@ impl Shop {
         let address = stripe.as_ref().map(|(_, address)| *address);
         let server = site
             .open_with(&Clock::manual(START), |settings| {
-                settings.payments_webhook_secret_file = Some(secret);
+                settings.payments_webhook_key_file = Some(secret);
                 if let Some(address) = address {
                     settings.payments_provider = PaymentProvider::Stripe;
                     settings.payments_stripe_key_file = Some(key);
