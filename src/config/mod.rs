@@ -195,8 +195,8 @@ settings! {
     payments_stripe_public_key: Option<String> = "payments.stripe_public_key", "";
     /// Where Stripe is.
     payments_stripe_url: String = "payments.stripe_url", "https://api.stripe.com";
-    /// File that holds the secret which signs webhooks; without, none is taken.
-    payments_webhook_secret_file: Option<PathBuf> = "payments.webhook_secret_file", "";
+    /// File that holds the key which signs webhooks; without, none is taken.
+    payments_webhook_key_file: Option<PathBuf> = "payments.webhook_key_file", "";
     /// What a subscription gives goes on for so long while a renewal is not paid.
     payments_grace_days: u32 = "payments.grace_days", "7", 0 to 60;
     /// Open connections of one person on a node.

@@ -46,7 +46,7 @@ impl Shop {
         let address = stripe.as_ref().map(|(_, address)| *address);
         let server = site
             .open_with(&Clock::manual(START), |settings| {
-                settings.payments_webhook_secret_file = Some(secret);
+                settings.payments_webhook_key_file = Some(secret);
                 if let Some(address) = address {
                     settings.payments_provider = PaymentProvider::Stripe;
                     settings.payments_stripe_key_file = Some(key);
@@ -529,9 +529,9 @@ async fn what_stripe_did_not_answer_is_read_before_it_is_asked_again(site: &Site
     for lost in [true, false] {
         let film = shop.product().await;
         if lost {
-            stripe.lose_answers(1)
+            stripe.lose_answers(1);
         } else {
-            stripe.refuse(1)
+            stripe.refuse(1);
         }
         let before = stripe.intents().len();
         let body = json!({ "product_id": film, "method": "pm_card_visa" });
@@ -550,9 +550,9 @@ async fn what_stripe_did_not_answer_is_read_before_it_is_asked_again(site: &Site
 
         // The same for what is given back.
         if lost {
-            stripe.lose_answers(1)
+            stripe.lose_answers(1);
         } else {
-            stripe.refuse(1)
+            stripe.refuse(1);
         }
         let refund = format!("/v1/payments/{}/refund", paid.id);
         shop.post(&shop.admin, &refund, json!({ "amount": 500 })).await;

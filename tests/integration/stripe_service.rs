@@ -153,14 +153,14 @@ impl Inner {
     }
 
     /// Carries out a request once for its key.
-    fn write(&mut self, path: String, headers: &HeaderMap, body: &str) -> Option<(u16, Value)> {
+    fn write(&mut self, path: &str, headers: &HeaderMap, body: &str) -> Option<(u16, Value)> {
         let header = |name: &str| headers.get(name).map_or("", |value| value.to_str().unwrap());
         assert_eq!(header("authorization"), "Bearer sk_test_1");
         assert!(!header("stripe-version").is_empty());
         let key = header("idempotency-key").to_owned();
         assert!(!key.is_empty(), "{path} has no key");
         let form = form(body);
-        self.got.push(Got { path: path.clone(), key: key.clone(), form: form.clone() });
+        self.got.push(Got { path: path.to_owned(), key: key.clone(), form: form.clone() });
         if self.refuse > 0 {
             self.refuse -= 1;
             return None;
@@ -202,7 +202,7 @@ impl StripeService {
                    uri: axum::http::Uri,
                    headers: HeaderMap,
                    body: String| {
-                reply(it.0.lock().unwrap().write(uri.path().to_owned(), &headers, &body))
+                reply(it.0.lock().unwrap().write(uri.path(), &headers, &body))
             },
         );
         let intents = get(async |State(it): State<Self>, Query(query): Query<Form>| {

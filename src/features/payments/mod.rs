@@ -81,7 +81,7 @@ impl Payments {
     /// Over its parts, with the provider that the settings name.
     pub fn open(parts: Parts<'_>) -> std::result::Result<Arc<Self>, OpenError> {
         let Parts { store, timers, keys, master, clock, settings } = parts;
-        let secret = settings.payments_webhook_secret_file.as_ref();
+        let secret = settings.payments_webhook_key_file.as_ref();
         Ok(Arc::new(Self {
             store,
             timers,
@@ -90,7 +90,7 @@ impl Payments {
             seal: master.seal("payments"),
             clock,
             grace_ms: Millis::from(settings.payments_grace_days) * DAY_MS,
-            webhook_secret: provider::secret("payments.webhook_secret_file", secret)?,
+            webhook_secret: provider::secret("payments.webhook_key_file", secret)?,
             public_key: settings.payments_stripe_public_key.clone(),
         }))
     }
