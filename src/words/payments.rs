@@ -24,8 +24,6 @@ pub const REFUND_TOO_LARGE: &str = "This is more than is left to give back.";
 pub const REFUNDS: &str = "This payment was given back in as many parts as we can keep.";
 /// Another price, or payer.
 pub const OTHER_TERMS: &str = "There is a payment for this already, on other terms.";
-/// No place of a list.
-pub const PLACE_WRONG: &str = "This is not where a page begins.";
 /// Only for admins.
 pub const ADMINS_ONLY: &str = "This is for admins.";
 /// A payment that belongs to a booking, a request or a subscription.

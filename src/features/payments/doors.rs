@@ -9,7 +9,7 @@ use crate::error::{Result, conflict};
 use crate::limits;
 use crate::words::payments as words;
 use protocol::payments as wire;
-use protocol::{Error, Millis, PaymentId};
+use protocol::PaymentId;
 use uuid::Uuid;
 
 impl Payments {
@@ -50,7 +50,7 @@ impl Payments {
         if user != caller.user_id {
             as_admin(caller)?;
         }
-        let after = after.as_deref().map(place).transpose()?;
+        let after = limits::place_in_time(after.as_deref())?;
         let limit = limits::page(limit)?;
         let places = rows::own(&self.store, user, after, limit).await?;
         let full = places.len() == limit as usize;
@@ -128,11 +128,4 @@ impl Payments {
             Purpose::Support(_) | Purpose::Booking(_) => Ok(()),
         }
     }
-}
-
-/// The place behind which a page begins.
-fn place(text: &str) -> Result<(Millis, PaymentId)> {
-    let parts =
-        text.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
-    parts.ok_or_else(|| Error::invalid("after", words::PLACE_WRONG))
 }
