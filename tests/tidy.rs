@@ -13,7 +13,7 @@ const JS_LINES_MAX: usize = 900;
 
 /// Modules from the ground up: each may use those of the layers before its own.
 const LAYERS: &[&[&str]] = &[
-    &["broken", "config", "error", "words"],
+    &["broken", "config", "error", "memory", "words"],
     &["clock", "id", "limits", "outbound", "problem"],
     &["engine", "redis"],
     &["bus", "log", "rates", "store", "timers"],
