@@ -8,8 +8,8 @@ use crate::auth::{Caller, Role};
 use crate::error::{Result, conflict};
 use crate::limits;
 use crate::words::payments as words;
-use protocol::payments as wire;
 use protocol::PaymentId;
+use protocol::payments as wire;
 use uuid::Uuid;
 
 impl Payments {
