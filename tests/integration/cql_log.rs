@@ -4,6 +4,7 @@
 use crate::cassandra::Cassandra;
 use crate::engines::{Engine, Probe, START};
 use crate::log::{append, event, key, numbers, open, topic};
+use crate::server::eventually;
 use futures_util::future::{BoxFuture, join_all};
 use protocol::{Error, ErrorCode, Millis, Seq, Topic};
 use sanctuary::bus::{Bus, Channel, Control, Notice, Publication};
@@ -429,7 +430,12 @@ async fn answers_may_be_lost_while_nodes_contend() {
     }
     assert_eq!(wrongs(&nodes[0].engine, topic(1), &acknowledged).await, [""; 0]);
     for n in 0..72 {
-        let again = append(&nodes[1].engine, topic(1), key(n), open(n)).await.unwrap();
+        // A slow store may not answer in time: then a client asks again.
+        let again = eventually(async || {
+            let again = append(&nodes[1].engine, topic(1), key(n), open(n)).await;
+            again.inspect_err(|error| assert!(error.retryable, "{error}")).ok()
+        })
+        .await;
         if let Some((_, seq)) = acknowledged.iter().find(|(other, _)| *other == n)
             && again.duplicate
         {

@@ -8,7 +8,7 @@ use super::rows::reviews as rows;
 use super::{Bookings, ics};
 use crate::auth::Caller;
 use crate::error::{Result, not_found};
-use crate::store::Change;
+use crate::store::{Change, LIST_ROWS_MAX};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use protocol::bookings::CalendarFeed;
@@ -16,6 +16,8 @@ use protocol::limits::CALENDAR_EVENTS_MAX;
 use protocol::{BookingId, Error, UserId};
 use uuid::Uuid;
 
+/// Bookings that one calendar looks through.
+const CALENDAR_LOOKS_MAX: usize = 10_000;
 /// The bytes of an address: a multiple of three, so that base64 has one form of it.
 const SECRET_BYTES: usize = 16 + 32;
 
@@ -74,16 +76,26 @@ impl Bookings {
         Ok(ics::calendar(&self.newest(user).await?, user))
     }
 
-    /// Somebody's bookings that were made last.
+    /// Somebody's bookings that were made last and are in calendars. Times that were only held are
+    /// passed over, so nobody can push a session out of a coach's calendar.
     async fn newest(&self, user: UserId) -> Result<Vec<Booking>> {
-        let most = u32::try_from(CALENDAR_EVENTS_MAX).unwrap_or(u32::MAX);
-        let places = super::rows::own(&self.store, user, None, most).await?;
-        let found = self.all(places.iter().map(|(_, id)| *id)).await?;
-        let one = |(place, booking): (&(i64, BookingId), Option<Booking>)| {
-            // A second try to make it left a row of its own.
-            booking.filter(|booking| booking.created_at == place.0)
-        };
-        Ok(places.iter().zip(found).filter_map(one).collect())
+        let (mut newest, mut after, mut looked) = (Vec::new(), None, 0);
+        while newest.len() < CALENDAR_EVENTS_MAX && looked < CALENDAR_LOOKS_MAX {
+            let places = super::rows::own(&self.store, user, after, LIST_ROWS_MAX).await?;
+            let found = self.all(places.iter().map(|(_, id)| *id)).await?;
+            let one = |(place, booking): (&(i64, BookingId), Option<Booking>)| {
+                // A second try to make it left a row of its own.
+                booking.filter(|booking| booking.created_at == place.0 && ics::shows(booking))
+            };
+            newest.extend(places.iter().zip(found).filter_map(one));
+            looked += places.len();
+            after = places.last().copied();
+            if places.len() < LIST_ROWS_MAX as usize {
+                break;
+            }
+        }
+        newest.truncate(CALENDAR_EVENTS_MAX);
+        Ok(newest)
     }
 }
 

@@ -8,10 +8,15 @@ use crate::error::{Result, forbidden};
 use crate::limits;
 use crate::words::bookings as words;
 use protocol::bookings::{self as wire, BookingResult, Cancel, CreateBooking, Reschedule};
-use protocol::limits::{BOOKING_HOLDS_MAX, BOOKING_REASON_CHARS_MAX, BOOKING_TEXT_CHARS_MAX};
+use protocol::limits::{
+    BOOKING_HOLDS_MAX, BOOKING_REASON_CHARS_MAX, BOOKING_TEXT_CHARS_MAX, PAGE_ITEMS_MAX,
+};
 use protocol::people::Person;
 use protocol::{BookingId, Error, ErrorCode, UserId};
 use serde::Deserialize;
+
+/// Bookings that one page looks through.
+const LIST_LOOKS_MAX: usize = 1_000;
 
 /// What is asked for in `GET /v1/bookings`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -117,9 +122,10 @@ impl Bookings {
             };
             role && list.state.is_none_or(|state| booking.state == state)
         };
-        let mut items = Vec::new();
+        let (mut items, mut looked) = (Vec::new(), 0);
         loop {
-            let places = rows::own(&self.store, me, after, limit).await?;
+            let places = rows::own(&self.store, me, after, PAGE_ITEMS_MAX).await?;
+            looked += places.len();
             let bookings = self.all(places.iter().map(|(_, id)| *id)).await?;
             for (&place, booking) in places.iter().zip(&bookings) {
                 after = Some(place);
@@ -131,8 +137,11 @@ impl Bookings {
                     return Ok(wire::Bookings { items, next: after.map(next) });
                 }
             }
-            if places.len() < limit as usize {
+            if places.len() < PAGE_ITEMS_MAX as usize {
                 return Ok(wire::Bookings { items, next: None });
+            }
+            if looked >= LIST_LOOKS_MAX {
+                return Ok(wire::Bookings { items, next: after.map(next) });
             }
         }
     }

@@ -26,15 +26,23 @@ pub(super) fn calendar(bookings: &[Booking], viewer: UserId) -> String {
     calendar.to_string()
 }
 
+/// Whether a booking is in calendars: what was never more than held is in none.
+pub(super) fn shows(booking: &Booking) -> bool {
+    status(booking).is_some()
+}
+
+fn status(booking: &Booking) -> Option<EventStatus> {
+    match booking.state {
+        State::Confirmed | State::Completed | State::NoShow => Some(EventStatus::Confirmed),
+        State::AwaitingCoach => Some(EventStatus::Tentative),
+        _ if !booking.is_known_to_coach() => None,
+        State::Cancelled | State::Declined | State::Expired => Some(EventStatus::Cancelled),
+        State::Holding | State::Refused | State::Held | State::Released => None,
+    }
+}
+
 fn event(booking: &Booking, viewer: UserId) -> Option<Event> {
-    let status = match booking.state {
-        State::Confirmed | State::Completed | State::NoShow => EventStatus::Confirmed,
-        State::AwaitingCoach => EventStatus::Tentative,
-        // What was never more than held was in no calendar.
-        _ if !booking.is_known_to_coach() => return None,
-        State::Cancelled | State::Declined | State::Expired => EventStatus::Cancelled,
-        State::Holding | State::Refused | State::Held | State::Released => return None,
-    };
+    let status = status(booking)?;
     let with = booking.sides().into_iter().find(|side| side.id != viewer)?;
     let changed = [Some(booking.created_at), booking.confirmed_at, booking.ended_at];
     let changed_at = changed.into_iter().flatten().max()?;

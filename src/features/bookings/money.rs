@@ -79,7 +79,7 @@ impl Bookings {
         let Purpose::Booking(id) = outcome.charge.purpose else { return Ok(()) };
         let id = BookingId(id);
         let Some(booking) = self.find(id).await? else { return Ok(()) };
-        if outcome.charge.state == PaymentState::Refunded {
+        if matches!(outcome.charge.state, PaymentState::Refunded | PaymentState::Cancelled) {
             return self.apply(id, &Input::GivenBack).await.map(|_| ());
         }
         if !outcome.charge.is_good() {

@@ -104,7 +104,8 @@ impl Wall {
         let user = caller.user_id;
         // Also where one has nothing to do with the author: those who look after a group do so.
         let place = self.comment_place(user, delete.comment_id).await?;
-        if !self.groups.may(user, Act::Read, place.group_id).await? {
+        // One's own words can be taken back by who is not in the group any more, too.
+        if place.author_id != user && !self.groups.may(user, Act::Read, place.group_id).await? {
             return Err(Refusal::NoSuchComment.into());
         }
         let moderates = self.groups.may(user, Act::Moderate, place.group_id).await?;

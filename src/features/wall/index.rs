@@ -5,12 +5,14 @@
 //! that it was, so each step may come again: places are written as they were, and counts know the
 //! last event that they count.
 
+use super::lists::GROUPS_AT_ONCE;
 use super::model::count::{Tally, Turn};
 use super::rows::{self, BranchRow, CommentPlaceRow, PostPlaceRow, PostRow};
 use super::{State, Wall, state_of};
 use crate::error::{Result, internal};
 use crate::log::{self, Entry, Key, READ_EVENTS_MAX, Span};
 use crate::store::Change;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use protocol::wall::{CommentDeleted, CommentPublished, CommentReplied, PostCommented};
 use protocol::{Event, GroupId, PostId, Seq, Topic, UserId};
 use std::collections::BTreeMap;
@@ -43,10 +45,14 @@ impl Wall {
     /// The same of many.
     pub(super) async fn index_each(&self, groups: &[GroupId]) -> Result<()> {
         let topics = groups.iter().map(|&group| Topic::Group(group)).collect();
-        for (head, &group) in self.log.heads(topics).await?.into_iter().zip(groups) {
-            self.index_to(group, head.seq).await?;
-        }
-        Ok(())
+        let heads = self.log.heads(topics).await?;
+        let walls: Vec<(GroupId, Seq)> =
+            groups.iter().copied().zip(heads.iter().map(|head| head.seq)).collect();
+        stream::iter(walls)
+            .map(|(group, head)| self.index_to(group, head))
+            .buffer_unordered(GROUPS_AT_ONCE)
+            .try_collect()
+            .await
     }
 
     async fn index_to(&self, group: GroupId, until: Seq) -> Result<()> {

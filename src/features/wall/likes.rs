@@ -115,9 +115,13 @@ impl Wall {
         })
     }
 
-    /// A person's like, in the shelf that holds it. Its author is told once of each person.
+    /// A person's like, in the shelf that holds it. Its author is told once of each person, while
+    /// they are in the group.
     async fn decide_like(&self, target: &Target, user_id: UserId, on: bool) -> Result<()> {
         let (now, target_id) = (self.clock.now(), target.id());
+        let is_told = on
+            && target.author_id != user_id
+            && self.groups.may(target.author_id, Act::Read, target.group_id).await?;
         self.store
             .decide(rows::shelf(target_id, shelf(user_id)), |snapshot| {
                 let mut change = Change::new();
@@ -127,7 +131,7 @@ impl Wall {
                 }
                 change.write(LikeRow { user_id, liked: on, since_at: now });
                 change.effect(LIKED, &Liked { target_id, user_id });
-                if on && like.is_none() && target.author_id != user_id {
+                if is_told && like.is_none() {
                     let Target { group_id, post_id, .. } = *target;
                     let feed = Topic::User(target.author_id);
                     match target.comment_id {

@@ -21,7 +21,7 @@ const LOOKS_MAX: usize = 400;
 /// Rows of one group that are read at a time, where there are many groups.
 const ROWS_MIN: u32 = 8;
 /// Groups that are read at the same time.
-const GROUPS_AT_ONCE: usize = 16;
+pub(super) const GROUPS_AT_ONCE: usize = 16;
 /// Clocks of nodes differ by less, so posts that are so much older have smaller seqs.
 const SKEW_MS: Millis = 10_000;
 /// Rows that a count of unread posts reads at a time.

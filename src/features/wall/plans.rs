@@ -7,6 +7,7 @@ use super::posts::{created, planned_id};
 use super::{Wall, rows};
 use crate::auth::Caller;
 use crate::error::{Result, internal, unavailable};
+use crate::features::accounts::Status;
 use crate::features::groups::Act;
 use crate::log::Key;
 use crate::store::Change;
@@ -159,7 +160,9 @@ impl Wall {
             let gives_up_at = timer.due_at.saturating_add(COMMIT_WITHIN_MS);
             return if self.clock.now() < gives_up_at { Err(unavailable()) } else { Ok(()) };
         };
-        let may = self.groups.may(plan.author_id, Act::Post, plan.group_id).await?;
+        let author = self.accounts.status(plan.author_id).await?;
+        let may = author == Some(Status::Active)
+            && self.groups.may(plan.author_id, Act::Post, plan.group_id).await?;
         self.step(plan.post_id, &Step::Due { may }).await.map(|_| ())
     }
 
@@ -196,6 +199,10 @@ impl Wall {
         let Planned { post_id, publish } = planned;
         let Some(plan) = self.load_plan(post_id).await? else { return Ok(()) };
         rows::project_plan(&self.store, &plan).await?;
+        if let Stage::Scheduled(at) = plan.stage {
+            // The timer that was set before the commit may have fired before it.
+            self.wake_at(post_id, at.max(self.clock.now())).await?;
+        }
         let Some(said) = publish else { return Ok(()) };
         let event = PostPublished {
             post_id,
@@ -209,16 +216,17 @@ impl Wall {
             pinned: false,
             locked: false,
         };
-        let key = Key::of_client(plan.author_id, plan.client_id);
-        let action = Action::Publish(event);
-        let appended = self.append(plan.group_id, Some(key), plan.author_id, action, None).await?;
-        match created(plan.group_id, appended) {
-            // The key was that of something else: what can never be done is left.
-            Err(error) if error.code == ErrorCode::Conflict => {
-                tracing::warn!(%error, "a planned post was not published");
-                Ok(())
-            }
-            outcome => outcome.map(|_| ()),
+        let (group, author) = (plan.group_id, plan.author_id);
+        let key = Key::of_client(author, plan.client_id);
+        let action = Action::Publish(event.clone());
+        let appended = self.append(group, Some(key), author, action, None).await?;
+        match created(group, appended) {
+            Ok(made) if made.post_id == post_id => return Ok(()),
+            Err(error) if error.code != ErrorCode::Conflict => return Err(error),
+            // The key is that of something else, so the plan goes by one of its own.
+            Ok(_) | Err(_) => {}
         }
+        let key = Key::of_cause("wall.plan", &[post_id.as_bytes()]);
+        self.append(group, Some(key), author, Action::Publish(event), None).await.map(|_| ())
     }
 }

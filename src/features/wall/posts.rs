@@ -109,7 +109,12 @@ impl Wall {
         }
         // Also where one has nothing to do with the author: those who look after a group do so.
         let place = self.post_place(user, delete.post_id).await?;
-        let moderates = self.moderates(caller, &place).await?;
+        // One's own words can be taken back by who is not in the group any more, too.
+        let moderates = if place.author_id == user {
+            self.groups.may(user, Act::Moderate, place.group_id).await?
+        } else {
+            self.moderates(caller, &place).await?
+        };
         self.change_post(&place, user, |target| Action::Delete { user, moderates, target }).await?;
         Ok(Done {})
     }

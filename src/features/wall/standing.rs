@@ -39,10 +39,7 @@ impl Wall {
     }
 
     async fn index_all_of(&self, user: UserId) -> Result<()> {
-        for group in self.all_groups_of(user).await? {
-            self.index(group).await?;
-        }
-        Ok(())
+        self.index_each(&self.all_groups_of(user).await?).await
     }
 
     /// The groups that a person is in, by id.

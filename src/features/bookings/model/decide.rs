@@ -60,6 +60,8 @@ impl Booking {
             State::AwaitingCoach if self.answer_by().is_some_and(|by| by <= now) => {
                 Err(Refusal::TooLate)
             }
+            // The hold on the money ended meanwhile.
+            State::AwaitingCoach if self.pay.is_some() && !self.is_paid() => Err(Refusal::Unpaid),
             State::AwaitingCoach => self.agree(now),
             _ => Err(Refusal::StateWrong),
         }
@@ -320,7 +322,8 @@ impl Booking {
         } else if ends {
             happened = self.cancel(by, None, now)?;
         }
-        if by == self.client.id && self.state == State::Expired {
+        // Nobody is left for whom money that comes late could take the time again.
+        if self.state == State::Expired {
             happened.extend(self.refund());
         }
         // Nobody reads there any more.
