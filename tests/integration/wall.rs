@@ -258,6 +258,31 @@ async fn what_is_sent_again_is_there_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_left_is_told_what_was_posted_and_can_take_it_back_and_hears_no_more() {
+    let folder = tempdir().unwrap();
+    let server = TestServer::open(folder.path()).await;
+    let (ada, ben) = (server.member("ada").await, server.member("ben").await);
+    let group = circle(&server, &[&ada, &ben]).await;
+    let create = CreatePost::new(group, client_id(), "before I go");
+    let made = server.by(&ben, create.clone()).await.unwrap();
+    let said = server.by(&ben, comment_on(made.post_id, None, "and this")).await.unwrap();
+    let leave = protocol::groups::Leave { group_id: group };
+    server.by(&ben, leave).await.unwrap();
+    let again = server.by(&ben, create.clone()).await.unwrap();
+    assert_eq!((again.post_id, again.duplicate), (made.post_id, true));
+    let anew = CreatePost { client_id: client_id(), ..create };
+    assert_eq!(code(server.by(&ben, anew).await), ErrorCode::NotFound);
+    server.by(&ada, like(made.post_id, true)).await.unwrap();
+    server.app.settled().await;
+    let feed = server.read(&ben, Topic::User(ben.id)).await.unwrap();
+    assert!(!feed.iter().any(|event| matches!(event, Event::PostLiked(_))), "{feed:?}");
+    server.by(&ben, DeleteComment { comment_id: said.comment_id }).await.unwrap();
+    server.by(&ben, DeletePost { post_id: made.post_id }).await.unwrap();
+    let all = format!("{:?}", server.read(&ada, Topic::Group(group)).await.unwrap());
+    assert!(!all.contains("before I go") && !all.contains("and this"), "{all}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn posts_are_listed_by_category() {
     let folder = tempdir().unwrap();
     let server = TestServer::open(folder.path()).await;

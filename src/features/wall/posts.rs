@@ -35,13 +35,16 @@ impl Wall {
         // The lane keeps posts of one connection in order, although membership is looked up
         // before the append.
         let turn = caller.lane.lock().await;
-        self.accounts.may_reach_out(caller.user_id).await?;
-        self.groups.demand(caller.user_id, Act::Post, group_id).await?;
-        self.has_category(group_id, said.category_id).await?;
         let stage = match (draft.unwrap_or(false), publish_at) {
             (true, _) => Some(Stage::Draft),
             (false, Some(at)) => Some(Stage::Scheduled(at)),
             (false, None) => None,
+        };
+        let barred = match self.may_post(caller.user_id, group_id, said.category_id).await {
+            Ok(()) => None,
+            Err(refused) if stage.is_some() || refused.retryable => return Err(refused),
+            // What was posted before is answered all the same.
+            Err(refused) => Some(refused),
         };
         if let Some(stage) = stage {
             drop(turn);
@@ -61,7 +64,7 @@ impl Wall {
         };
         let key = Key::of_client(caller.user_id, client_id);
         let action = Action::Publish(event);
-        let append = self.append(group_id, Some(key), caller.user_id, action, None);
+        let append = self.append(group_id, Some(key), caller.user_id, action, barred);
         let begun = log::begin(append).await;
         drop(turn);
         let created = created(group_id, begun.end().await?)?;
@@ -191,6 +194,17 @@ impl Wall {
             }
             publish_at => Ok(publish_at.filter(|&at| at > now)),
         }
+    }
+
+    async fn may_post(
+        &self,
+        user: UserId,
+        group: GroupId,
+        category: Option<CategoryId>,
+    ) -> Result<()> {
+        self.accounts.may_reach_out(user).await?;
+        self.groups.demand(user, Act::Post, group).await?;
+        self.has_category(group, category).await
     }
 
     /// Whether a group has the category that a post is to belong to.

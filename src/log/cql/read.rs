@@ -2,9 +2,11 @@
 //!
 //! The end is read first, and nothing behind it is returned. Everything up to it must be there: a
 //! round that another node began and did not finish may show its head before its events, so where
-//! one is missing the round is settled by a serial read, once.
+//! one is missing the round is settled by a serial read, once. What a round replaced in an older
+//! bucket and left to be carried out is shown as it will be: whoever reads words and the end of a
+//! topic decides on them, and must not see at that end what was taken away before it.
 
-use super::rows::Rows;
+use super::rows::{Left, Rows};
 use crate::error::{Result, internal, unavailable};
 use crate::log::{Entry, OwnedHead, READ_EVENTS_MAX, Span};
 use protocol::{Seq, Topic};
@@ -64,13 +66,22 @@ pub(super) async fn entries(
     let mut entries: Vec<Entry> = Vec::new();
     let mut settled = false;
     let downward = left.is_some_and(|way| !way.upward);
+    let end = rows.buckets().of(head.seq);
+    let mut waiting: Option<Vec<Left>> = None;
     'page: while let Some(way) = left
         && room.entries > 0
     {
         let bucket = rows.buckets().of(way.next());
         let first = way.first.max(rows.buckets().first(bucket));
         let last = way.last.min(rows.buckets().last(bucket));
-        let found = rows.events(topic, bucket, first..=last, way.upward, room.entries).await?;
+        // Read before the events: what is carried out in between is seen in them.
+        if bucket < end && waiting.is_none() {
+            waiting = Some(left_for_later(rows, topic, head.seq).await?);
+        }
+        let mut found = rows.events(topic, bucket, first..=last, way.upward, room.entries).await?;
+        if bucket < end {
+            replace(rows, topic, waiting.as_deref().unwrap_or_default(), &mut found).await?;
+        }
         let mut whole = !found.is_empty();
         for entry in found {
             let Some(way) = left else { break 'page };
@@ -102,6 +113,35 @@ pub(super) async fn entries(
         entries.reverse();
     }
     Ok(entries)
+}
+
+/// Redactions of older buckets that wait in the last two: they are carried out at once, or by a
+/// timer some seconds later.
+async fn left_for_later(rows: &Rows, topic: Topic, head: Seq) -> Result<Vec<Left>> {
+    let end = rows.buckets().of(head);
+    let mut left = rows.left(topic, end, 1..=head).await?;
+    if let Some(before) = end.checked_sub(1) {
+        left.extend(rows.left(topic, before, 1..=head).await?);
+    }
+    Ok(left)
+}
+
+/// Puts the newest of these in the place of what they replace.
+async fn replace(rows: &Rows, topic: Topic, left: &[Left], found: &mut [Entry]) -> Result<()> {
+    for entry in found {
+        let newest = left.iter().filter(|left| left.seq == entry.seq);
+        let Some(newest) = newest.max_by_key(|left| left.redaction.cause) else { continue };
+        if rows.redacted_by(topic, entry.seq).await? < newest.redaction.cause {
+            entry.body = newest.redaction.body.clone();
+            continue;
+        }
+        // It, or a newer one, was carried out meanwhile.
+        let bucket = rows.buckets().of(entry.seq);
+        if let Some(now) = rows.events_at(topic, bucket, &[entry.seq]).await?.pop() {
+            *entry = now;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
