@@ -78,6 +78,8 @@ impl Keyspace {
 
 /// Keyspaces that the suites share out among tests that run at once.
 const POOL_MAX: usize = 64;
+/// Tries to open a keyspace.
+const OPEN_TRIES_MAX: u32 = 3;
 /// A keyspace out of a pool: making its tables takes seconds, emptying some of them does not. It
 /// is this test's alone, across processes too, and stays for the next run.
 pub(crate) struct Cassandra {
@@ -92,12 +94,17 @@ impl Cassandra {
         let (keyspace, lock) = Self::take();
         let home = Self { node, keyspace, _lock: lock };
         let session = session(&home.node).await;
-        if let Err(error) = home.connect(&Clock::system()).await {
-            // Of another version of the schema.
-            assert!(matches!(error, OpenError::Differs { .. }), "{error}");
-            let drop = format!("DROP KEYSPACE {}", home.keyspace);
-            session.query_unpaged(drop, &[]).await.unwrap();
-            home.connect(&Clock::system()).await.unwrap();
+        for left in (0..OPEN_TRIES_MAX).rev() {
+            match home.connect(&Clock::system()).await {
+                Ok(_) => break,
+                // Of another version of the schema.
+                Err(OpenError::Differs { .. }) => {
+                    let drop = format!("DROP KEYSPACE {}", home.keyspace);
+                    session.query_unpaged(drop, &[]).await.unwrap();
+                }
+                // A busy node lets go of connections while tables are made.
+                Err(error) => assert!(left > 0, "{error}"),
+            }
         }
         home.empty(&session).await;
         Some(home)
