@@ -394,7 +394,8 @@ fn available(search: &Search, now: Millis) -> Result<Option<(Millis, Millis)>> {
     if search.available_from.is_none() && search.available_to.is_none() {
         return Ok(None);
     }
-    let from = search.available_from.unwrap_or(now);
+    // Nobody has time in the past, and finding that out would look at everybody.
+    let from = search.available_from.unwrap_or(now).max(now);
     let until = search.available_to.unwrap_or_else(|| from.saturating_add(AVAILABLE_MS));
     let most = from.saturating_add(SLOTS_DAYS_MAX * DAY_MS);
     if from < until && until <= most {
