@@ -2,7 +2,7 @@
 //! it is, what one hears, requests that come again, renewals, and a provider whose answers get lost.
 
 use crate::engines::START;
-use crate::server::{Person, Site, TestServer};
+use crate::server::{Person, Site, TestServer, client_id};
 use crate::stripe_service::StripeService;
 use futures_util::future::join_all;
 use protocol::Event;
@@ -205,6 +205,7 @@ on_both_engines! {
     what_stripe_did_not_answer_is_read_before_it_is_asked_again,
     stripe_renews_with_the_method_that_was_saved,
     a_fee_is_held_for_a_request_and_taken_with_the_first_reply,
+    a_fee_that_was_earned_stays_when_its_request_is_over,
 }
 
 async fn a_product_is_bought_and_owned_until_it_is_given_back(site: &Site) {
@@ -417,8 +418,12 @@ async fn a_renewal_that_is_not_paid_has_a_time_of_grace(site: &Site) {
     assert_eq!(due.subscription.state, SubscriptionState::PastDue);
     assert_eq!(due.payment.state, PaymentState::Failed);
     assert!(shop.entitled(&shop.ada, &plan).await);
-    // Its person pays in another way.
+    // Its person pays in another way, and has the whole time of grace for that.
     let confirm = format!("/v1/payments/{}/confirm", due.payment.id);
+    shop.good::<Payment>(&shop.ada, &confirm, json!({ "method": "pm_sandbox_declined" })).await;
+    shop.later(2 * DAY).await;
+    shop.later(RELAYED_MS).await;
+    assert_eq!(latest(&shop, &made).await.subscription.state, SubscriptionState::PastDue);
     shop.good::<Payment>(&shop.ada, &confirm, json!({ "method": "pm_sandbox_renewal_declined" }))
         .await;
     let paid = latest(&shop, &made).await;
@@ -628,4 +633,44 @@ async fn a_fee_is_held_for_a_request_and_taken_with_the_first_reply(site: &Site)
     shop.later(RELAYED_MS).await;
     assert_eq!(shop.payment(&shop.ada, &open).await.state, PaymentState::Cancelled);
     assert_eq!((stripe.captures(), &stripe.intents()[0]["status"]), (0, &json!("canceled")));
+}
+
+async fn a_fee_that_was_earned_stays_when_its_request_is_over(site: &Site) {
+    let shop = Shop::of_stripe(site).await;
+    let stripe = shop.stripe.clone().unwrap();
+    let lin = shop.server.coach("lin").await;
+    let fee = protocol::Money { amount: 2_000, currency: "eur".to_owned() };
+    let body = json!({ "name": "A talk", "price": fee, "desk_id": shop.server.general().await });
+    shop.good::<Value>(&shop.admin, "/v1/products", body).await;
+    let ask = protocol::support::Ask { fee: Some(fee), ..shop.server.question().await };
+    let request_id = shop.server.by(&shop.ada, ask).await.unwrap().request.id;
+    shop.server.app.settled().await;
+    let open = open_id(&shop, "").await;
+    let confirm = format!("/v1/payments/{}/confirm", open.id);
+    shop.good::<Payment>(&shop.ada, &confirm, json!({ "method": "pm_card_visa" })).await;
+    shop.server.app.settled().await;
+    let claim = protocol::support::Claim { request_id };
+    let conversation_id = shop.server.by(&lin, claim).await.unwrap().request.conversation_id;
+    let word = protocol::conversations::Send {
+        conversation_id,
+        client_id: client_id(),
+        text: Some("I am here.".to_owned()),
+        attachments: Vec::new(),
+        reply_to: None,
+    };
+    shop.server.by(&lin, word).await.unwrap();
+    // That it was taken is told when the desk has the request no more.
+    let close = protocol::support::Close { request_id, summary: None };
+    shop.server.by(&lin, close).await.unwrap();
+    shop.later(RELAYED_MS).await;
+    shop.later(RELAYED_MS).await;
+    let taken = shop.payment(&shop.ada, &open).await;
+    assert_eq!((taken.state, taken.refunded), (PaymentState::Succeeded, 0));
+    assert_eq!(stripe.captures(), 1);
+    // What is given back of it by hand is no reason to give back the rest.
+    let refund = format!("/v1/payments/{}/refund", open.id);
+    shop.good::<Payment>(&shop.admin, &refund, json!({ "amount": 500 })).await;
+    shop.later(RELAYED_MS).await;
+    let part = shop.payment(&shop.ada, &open).await;
+    assert_eq!((part.state, part.refunded), (PaymentState::PartiallyRefunded, 500));
 }

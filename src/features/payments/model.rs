@@ -28,6 +28,8 @@ pub(crate) const OPEN_MS: Millis = 24 * 60 * 60 * 1_000;
 pub(crate) const LOOK_MS: Millis = 10 * 60 * 1_000;
 /// One that is held is looked after this often: holds end.
 pub(crate) const HELD_LOOK_MS: Millis = 12 * 60 * 60 * 1_000;
+/// Times at which it is looked after lie so far apart.
+pub(crate) const GRID_MS: Millis = 60 * 1_000;
 /// Attempts at one payment.
 pub(crate) const ATTEMPTS_MAX: u32 = 20;
 /// Refunds of one payment.
@@ -282,6 +284,11 @@ pub(crate) const fn next(state: State, transition: Transition) -> Option<State> 
 /// Whether nothing was taken and nothing is held yet, and it may still be paid.
 pub(crate) const fn is_open(state: State) -> bool {
     matches!(state, State::Pending | State::RequiresAction | State::Processing | State::Failed)
+}
+
+/// The first time of the grid that is not before a time.
+pub(crate) const fn on_grid(at: Millis) -> Millis {
+    at.saturating_add(GRID_MS - 1).div_euclid(GRID_MS) * GRID_MS
 }
 
 /// What is to be asked of the provider next. Its word is its name in the provider's books: asked

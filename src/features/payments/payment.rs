@@ -184,6 +184,15 @@ impl Payments {
         Err(busy())
     }
 
+    /// Gives up what nobody wants any more; what was taken, or is about to be, stays.
+    pub(crate) async fn release(&self, purpose: Purpose, payer: UserId) -> Result<()> {
+        let id = purpose.payment_id(payer);
+        if self.find_payment(id).await?.is_none() {
+            return Ok(());
+        }
+        self.on_payment(id, |payment, now| Ok(payment.release(now))).await.map(|_| ())
+    }
+
     /// By which name the provider knows the payer, where it keeps their method.
     async fn customer(&self, payment: &Payment) -> Result<Option<String>> {
         if !payment.save && !payment.off_session {
@@ -205,21 +214,30 @@ impl Payments {
         let Ok(id) = Uuid::from_slice(subject).map(PaymentId) else { return Ok(()) };
         let Some(payment) = self.find_payment(id).await? else { return Ok(()) };
         let now = self.clock.now();
-        let Some(due_at) = payment.watch_at(now) else { return Ok(()) };
-        self.timers.set(vec![timer(id, due_at)]).await?;
+        if payment.watch_at(now).is_none() {
+            return Ok(());
+        }
+        // Where this fails, this timer fires again: the next one is set only then.
         if payment.next_step(now).is_some() {
-            self.steps(id).await
+            self.steps(id).await?;
         } else {
             self.look(id, None).await?;
             let over = |payment: &mut Payment, now| {
                 Ok(if payment.is_over(now) { payment.void(now) } else { Passed::new() })
             };
-            self.on_payment(id, over).await.map(|_| ())
+            self.on_payment(id, over).await?;
+        }
+        let Some(payment) = self.find_payment(id).await? else { return Ok(()) };
+        match payment.watch_at(self.clock.now()) {
+            Some(due_at) => self.timers.set(vec![timer(id, due_at)]).await,
+            None => Ok(()),
         }
     }
 }
 
+/// On a grid: what is set again and again within one field is one timer.
 fn timer(id: PaymentId, due_at: Millis) -> Timer {
+    let due_at = super::model::on_grid(due_at);
     Timer { due_at, kind: PAYMENT_TIMER.to_owned(), subject: id.as_bytes().to_vec() }
 }
 

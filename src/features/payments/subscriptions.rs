@@ -248,6 +248,8 @@ impl Payments {
         let purpose = Purpose::Subscription { id: found.id, period: of.period };
         let confirm = self
             .on_payment(purpose.payment_id(of.user_id), |payment, now| {
+                // Whoever tried it meanwhile is not here now.
+                payment.off_session = true;
                 payment.confirm(&method, now)
             })
             .await;

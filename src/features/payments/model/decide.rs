@@ -2,8 +2,8 @@
 
 use super::{
     ATTEMPTS_MAX, Answer, Capture, Dispute, HELD_LOOK_MS, LOOK_MS, OPEN_MS, Opening, Payment,
-    REFUNDS_MAX, Refund, RefundState, Refusal, Seen, State, Status, Step, Transition, Wish,
-    check_money, is_open, next,
+    Purpose, REFUNDS_MAX, Refund, RefundState, Refusal, Seen, State, Status, Step, Transition,
+    Wish, check_money, is_open, next,
 };
 use protocol::limits::{PAYMENT_METHOD_BYTES_MAX, REFUND_REASON_CHARS_MAX};
 use protocol::{Millis, RefundId};
@@ -120,8 +120,10 @@ impl Payment {
     pub(crate) fn void(&mut self, now: Millis) -> Passed {
         let mut passed = Passed::new();
         match self.state {
-            State::Cancelled | State::Refunded | State::Disputed => return passed,
-            State::Pending
+            State::Cancelled | State::Refunded => return passed,
+            // What is disputed is given back once the dispute ended well.
+            State::Disputed
+            | State::Pending
             | State::RequiresAction
             | State::Processing
             | State::Failed
@@ -131,6 +133,14 @@ impl Payment {
         }
         self.settle(0, now, &mut passed);
         passed
+    }
+
+    /// To give it up, if nothing was taken of it and nothing is about to be: that was our own wish.
+    pub(crate) fn release(&mut self, now: Millis) -> Passed {
+        if self.captured > 0 || self.wish == Some(Wish::Capture) {
+            return Passed::new();
+        }
+        self.void(now)
     }
 
     /// By its payer, while nothing is taken.
@@ -296,7 +306,9 @@ impl Payment {
                 // What is certain whatever came since.
                 self.learn(seen);
                 let amounts = Seen { status: Status::Open, ..seen.clone() };
+                let rests_until = self.rests_until;
                 passed.extend(self.observe(&amounts, now));
+                self.rests_until = rests_until;
             }
         }
     }
@@ -316,7 +328,10 @@ impl Payment {
     pub(crate) fn observe(&mut self, seen: &Seen, now: Millis) -> Passed {
         let mut passed = Passed::new();
         self.learn(seen);
-        self.rests_until = None;
+        if seen.status != Status::Processing {
+            // What was waited for is over.
+            self.rests_until = None;
+        }
         if seen.captured > self.captured {
             self.captured = seen.captured;
         }
@@ -409,10 +424,12 @@ impl Payment {
         (self.state == State::Authorized).then(|| now.saturating_add(HELD_LOOK_MS))
     }
 
-    /// Whether its payer had all the time there is. Attempts of a renewal have an end of their own.
+    /// Whether its payer had all the time there is. A renewal ends with its subscription's time of
+    /// grace, whoever tried it.
     pub(crate) fn is_over(&self, now: Millis) -> bool {
         let waits = matches!(self.state, State::Pending | State::RequiresAction | State::Failed);
-        waits && !self.off_session && now >= self.created_at.saturating_add(OPEN_MS)
+        let renewal = matches!(self.purpose, Purpose::Subscription { period, .. } if period > 1);
+        waits && !renewal && !self.off_session && now >= self.created_at.saturating_add(OPEN_MS)
     }
 
     /// Whether the provider takes it with the attempt.
