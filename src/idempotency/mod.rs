@@ -67,6 +67,14 @@ impl Key {
             Err(Error::invalid("Idempotency-Key", words::KEY_WRONG))
         }
     }
+
+    /// For what must not happen twice by mistake: a key has to be there.
+    pub fn required(&self) -> Result<()> {
+        match &self.0 {
+            Some(_) => Ok(()),
+            None => Err(Error::invalid("Idempotency-Key", words::KEY_MISSING)),
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Key {
