@@ -14,7 +14,7 @@ mod tests;
 pub(crate) use protocol::payments::RefundState;
 pub use protocol::payments::{PaymentState as State, PurposeKind};
 
-use protocol::limits::PAYMENT_AMOUNT_MAX;
+use protocol::limits::{PAYMENT_AMOUNT_MAX, PAYMENT_METHOD_BYTES_MAX};
 use protocol::{
     Blob, Millis, Money, PaymentId, ProductId, RefundId, RequestId, SubscriptionId, UserId,
 };
@@ -372,6 +372,15 @@ pub(crate) enum Refusal {
     RefundTooLarge,
     Refunds,
     OtherTerms,
+}
+
+/// Something that may be a method, in a provider's words.
+pub(crate) fn check_method(method: &str) -> Result<(), Refusal> {
+    let visible = method.bytes().all(|byte| byte.is_ascii_graphic());
+    if method.is_empty() || method.len() > PAYMENT_METHOD_BYTES_MAX || !visible {
+        return Err(Refusal::MethodWrong);
+    }
+    Ok(())
 }
 
 /// An amount that can be paid, in a currency's code.

@@ -169,6 +169,7 @@ impl Payments {
             if payment == before {
                 return Ok(());
             }
+            let refused = payment.refused() > before.refused();
             if let Some(secret) = &told.client_secret {
                 let sealed = self.seal.close(id.as_bytes(), secret.as_bytes())?;
                 payment.client_secret = Some(Blob(sealed));
@@ -178,6 +179,10 @@ impl Payments {
             }
             let change = Self::change(&snapshot, Some(&before), &payment, &passed, false, now);
             if self.commit(&mut snapshot, &payment, change, now).await? {
+                if refused {
+                    metrics::counter!("sanctuary_refunds_refused_total").increment(1);
+                    tracing::error!(payment = %id, "a refund was refused; somebody has to look");
+                }
                 return if fresh { Ok(()) } else { self.look(id, None).await };
             }
         }

@@ -3,9 +3,9 @@
 use super::{
     ATTEMPTS_MAX, Answer, Capture, Dispute, HELD_LOOK_MS, LOOK_MS, OPEN_MS, Opening, Payment,
     Purpose, REFUNDS_MAX, Refund, RefundState, Refusal, Seen, State, Status, Step, Transition,
-    Wish, check_money, is_open, next,
+    Wish, check_method, check_money, is_open, next,
 };
-use protocol::limits::{PAYMENT_METHOD_BYTES_MAX, REFUND_REASON_CHARS_MAX};
+use protocol::limits::REFUND_REASON_CHARS_MAX;
 use protocol::{Millis, RefundId};
 
 /// The states that a payment came to, in order.
@@ -71,10 +71,7 @@ impl Payment {
 
     /// An attempt with a method.
     pub(crate) fn confirm(&mut self, method: &str, now: Millis) -> Result<Passed, Refusal> {
-        let visible = method.bytes().all(|byte| byte.is_ascii_graphic());
-        if method.is_empty() || method.len() > PAYMENT_METHOD_BYTES_MAX || !visible {
-            return Err(Refusal::MethodWrong);
-        }
+        check_method(method)?;
         if self.wish.is_some() || next(self.state, Transition::Attempt).is_none() {
             return Err(Refusal::StateWrong);
         }
@@ -132,6 +129,9 @@ impl Payment {
             | State::PartiallyRefunded => self.wish = Some(Wish::Void),
         }
         self.settle(0, now, &mut passed);
+        // Asked for anew, what was refused before is tried again, under another name.
+        let tries = u64::try_from(self.refunds.len()).unwrap_or(u64::MAX);
+        self.give_back(&tries.to_be_bytes(), now);
         passed
     }
 
@@ -402,13 +402,23 @@ impl Payment {
         if matches!(self.dispute, Some(Dispute::Open | Dispute::Lost)) {
             self.turn(Transition::Dispute, now, passed);
         }
+        // Once for what is left: a refund that is refused is for people to look at.
+        self.give_back(&[], now);
+    }
+
+    /// The consequence of a wish to give up what was taken, once for each name of it.
+    fn give_back(&mut self, name: &[u8], now: Millis) {
         let taken = matches!(self.state, State::Succeeded | State::PartiallyRefunded);
         if self.wish == Some(Wish::Void) && taken && self.given(RefundState::Pending) == 0 {
-            // Once for what is left: a refund that is refused is for people to look at.
-            let parts: [&[u8]; 2] = [self.id.as_bytes(), &self.refunded.to_be_bytes()];
+            let parts: [&[u8]; 3] = [self.id.as_bytes(), &self.refunded.to_be_bytes(), name];
             let id = crate::id::derived("payment void", &parts);
             let _ = self.refund(id, None, None, now);
         }
+    }
+
+    /// Refunds that failed.
+    pub(crate) fn refused(&self) -> usize {
+        self.refunds.values().filter(|refund| refund.state == RefundState::Failed).count()
     }
 
     /// When it is looked after next; `None`: nothing is expected of it.

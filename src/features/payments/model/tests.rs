@@ -318,6 +318,22 @@ fn refunds_never_give_back_more_than_was_taken() {
 }
 
 #[test]
+fn a_refund_that_was_refused_is_tried_again_only_when_it_is_asked_for_anew() {
+    let mut payment = paid();
+    payment.void(NOW);
+    answered(&mut payment, &Answer::Refused);
+    assert_eq!((payment.next_step(NOW), payment.refused()), (None, 1));
+    payment.observe(&seen(Status::Taken, 1_500, 0), NOW);
+    assert_eq!(payment.next_step(NOW), None, "news is no wish");
+    payment.void(NOW);
+    payment.void(NOW);
+    assert!(matches!(payment.next_step(NOW), Some(Step::Refund { amount: 1_500, .. })));
+    assert_eq!(answered(&mut payment, &Answer::Refunded), [State::Refunded]);
+    payment.void(NOW);
+    assert_eq!(payment.refunds.len(), 2);
+}
+
+#[test]
 fn attempts_follow_one_another_up_to_a_number() {
     let mut payment = in_state(State::Failed);
     assert_eq!(payment.failure, Some(Failure::Declined));

@@ -92,8 +92,24 @@ struct Page<T> {
 #[derive(Debug, Deserialize)]
 struct Thing {
     id: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Refund {
+    #[serde(default)]
+    status: Option<String>,
     #[serde(default)]
     metadata: Option<BTreeMap<String, String>>,
+}
+
+impl Refund {
+    /// One that is `pending` is on its way.
+    fn answer(&self) -> Answer {
+        match self.status.as_deref() {
+            Some("failed" | "canceled") => Answer::Refused,
+            _ => Answer::Refunded,
+        }
+    }
 }
 
 /// What Stripe says to a request.
@@ -205,13 +221,16 @@ impl Stripe {
         Err(Away)
     }
 
-    /// Whether a refund was made.
-    async fn refunded(&self, reference: &str, id: &str) -> Result<bool, Away> {
+    /// What became of a refund, if it was made.
+    async fn refunded(&self, reference: &str, id: &str) -> Result<Option<Answer>, Away> {
         let query = vec![("payment_intent", reference.to_owned()), ("limit", REFUNDS.to_string())];
         let Reply::Good(body) = self.get("/v1/refunds", query).await? else { return Err(Away) };
-        let page: Page<Thing> = serde_json::from_slice(&body).map_err(|_| unreadable())?;
-        let mut refunds = page.data.iter().filter_map(|refund| refund.metadata.as_ref());
-        Ok(refunds.any(|metadata| metadata.get("refund_id").is_some_and(|known| known == id)))
+        let page: Page<Refund> = serde_json::from_slice(&body).map_err(|_| unreadable())?;
+        let is_it = |refund: &&Refund| {
+            let known = refund.metadata.as_ref().and_then(|of| of.get("refund_id"));
+            known.is_some_and(|known| known == id)
+        };
+        Ok(page.data.iter().find(is_it).map(Refund::answer))
     }
 
     async fn start(
@@ -272,7 +291,11 @@ impl Stripe {
                     ("metadata[payment_id]", payment.id.to_string()),
                 ];
                 return match self.post("/v1/refunds", &key, form).await? {
-                    Reply::Good(_) => Ok(Told::of(Answer::Refunded)),
+                    Reply::Good(body) => {
+                        let refund: Refund =
+                            serde_json::from_slice(&body).map_err(|_| unreadable())?;
+                        Ok(Told::of(refund.answer()))
+                    }
                     Reply::Card(_) | Reply::Refused | Reply::NotThere => {
                         Ok(Told::of(Answer::Refused))
                     }
@@ -307,8 +330,8 @@ impl Stripe {
 
     async fn look(&self, payment: &Payment, step: &Step) -> Result<Option<Told>, Away> {
         if let (Step::Refund { id, .. }, Some(reference)) = (step, &payment.provider_ref) {
-            let there = self.refunded(reference, &id.to_string()).await?;
-            return Ok(there.then(|| Told::of(Answer::Refunded)));
+            let answer = self.refunded(reference, &id.to_string()).await?;
+            return Ok(answer.map(Told::of));
         }
         let intent = match &payment.provider_ref {
             Some(reference) => self.intent(reference).await?,
