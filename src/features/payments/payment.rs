@@ -130,7 +130,7 @@ impl Payments {
             let Some(step) = payment.next_step(now) else { return Ok(()) };
             let mut told = None;
             if payment.sent.as_deref() == Some(&*step.word()) {
-                told = self.provider.find(&payment, &step).await.map_err(|_| unavailable())?;
+                told = self.provider.find(&payment, &step, now).await.map_err(|_| unavailable())?;
             } else {
                 let before = payment.clone();
                 payment.begin(&step);

@@ -73,6 +73,7 @@ pub(super) trait Provider: Send + Sync {
         &'a self,
         payment: &'a Payment,
         step: &'a Step,
+        now: Millis,
     ) -> BoxFuture<'a, Result<Option<Told>, Away>>;
 
     /// The payment as the provider has it now; `None` where it has none that is this one.
