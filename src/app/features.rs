@@ -110,7 +110,7 @@ impl Ground<'_> {
         let payments = Payments::open(payments::Parts {
             store: Arc::clone(store),
             timers: Arc::clone(timers),
-            keys: Idempotency::new(Arc::clone(store), clock.clone()),
+            keys: Idempotency::new(Arc::clone(store), clock.clone(), master.seal("idempotency")),
             master: &master,
             clock: clock.clone(),
             settings,
@@ -159,7 +159,7 @@ impl Ground<'_> {
             people: Arc::clone(&people),
             conversations: Arc::clone(&conversations),
             charges: Arc::clone(&payments) as Arc<dyn payments::Charges>,
-            keys: Idempotency::new(Arc::clone(store), clock.clone()),
+            keys: Idempotency::new(Arc::clone(store), clock.clone(), master.seal("idempotency")),
             vault: Arc::clone(&vault),
             clock: clock.clone(),
         });

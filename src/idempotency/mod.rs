@@ -15,6 +15,7 @@
 //! so what is made takes its ids from the *seed*, which follows from the key: made twice, it is
 //! made once. Answers that say "try again" are not kept. Does not know what is asked for.
 
+use crate::auth::Seal;
 use crate::clock::Clock;
 use crate::error::{Result, busy, conflict, internal};
 use crate::problem::Problem;
@@ -67,6 +68,14 @@ impl Key {
             Err(Error::invalid("Idempotency-Key", words::KEY_WRONG))
         }
     }
+
+    /// For what must not happen twice by mistake: a key has to be there.
+    pub fn required(&self) -> Result<()> {
+        match &self.0 {
+            Some(_) => Ok(()),
+            None => Err(Error::invalid("Idempotency-Key", words::KEY_MISSING)),
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Key {
@@ -82,6 +91,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
 pub struct Idempotency {
     store: Arc<Store>,
     clock: Clock,
+    seal: Seal,
 }
 
 /// What a key is good for.
@@ -92,9 +102,9 @@ enum Claim {
 }
 
 impl Idempotency {
-    /// Over the store.
-    pub fn new(store: Arc<Store>, clock: Clock) -> Arc<Self> {
-        Arc::new(Self { store, clock })
+    /// Over the store. `seal`: an answer may hold what only its person may see.
+    pub fn new(store: Arc<Store>, clock: Clock, seal: Seal) -> Arc<Self> {
+        Arc::new(Self { store, clock, seal })
     }
 
     /// Does something once for a key; without a key, as often as it is asked for. `door` names
@@ -116,7 +126,11 @@ impl Idempotency {
         let body = Format::Json.encode(request);
         let fingerprint = crate::id::digest("idempotency", &[door.as_bytes(), &body]).to_vec();
         match self.claim(user, item, &fingerprint).await? {
-            Claim::Answered(answer) => Format::Json.decode(&answer).map_err(|e| internal(&e)),
+            Claim::Answered(sealed) => {
+                let answer = self.seal.open(item.as_bytes(), &sealed);
+                let answer = answer.ok_or_else(|| internal(&"an answer can't be opened"))?;
+                Format::Json.decode(&answer).map_err(|e| internal(&e))
+            }
             Claim::Refused(error) => {
                 let error: Error = Format::Json.decode(&error).map_err(|e| internal(&e))?;
                 Err(error)
@@ -179,7 +193,10 @@ impl Idempotency {
         outcome: &Result<T>,
     ) -> Result<()> {
         let (answer, error) = match outcome {
-            Ok(answer) => (Some(Format::Json.encode(answer)), None),
+            Ok(answer) => {
+                let sealed = self.seal.close(item.as_bytes(), &Format::Json.encode(answer))?;
+                (Some(sealed), None)
+            }
             Err(error) => (None, Some(Format::Json.encode(error))),
         };
         let again = outcome.as_ref().err();

@@ -2,7 +2,7 @@
 //! it is, what one hears, requests that come again, renewals, and a provider whose answers get lost.
 
 use crate::engines::START;
-use crate::server::{Person, Site, TestServer};
+use crate::server::{Person, Site, TestServer, client_id};
 use crate::stripe_service::StripeService;
 use futures_util::future::join_all;
 use protocol::Event;
@@ -108,6 +108,13 @@ impl Shop {
         answer["code"].as_str().unwrap().to_owned()
     }
 
+    /// Asks for a refund, under a key of its own.
+    async fn refund(&self, of: &Payment, body: Value) -> (StatusCode, Value) {
+        let path = format!("/v1/payments/{}/refund", of.id);
+        let key = client_id().to_string();
+        self.ask(&self.admin, Method::POST, &path, Some(&key), Some(&body)).await
+    }
+
     async fn product(&self) -> String {
         let body = json!({ "name": "A film", "price": { "amount": 1_500, "currency": "eur" } });
         let made: Value = self.good(&self.admin, "/v1/products", body).await;
@@ -205,6 +212,7 @@ on_both_engines! {
     what_stripe_did_not_answer_is_read_before_it_is_asked_again,
     stripe_renews_with_the_method_that_was_saved,
     a_fee_is_held_for_a_request_and_taken_with_the_first_reply,
+    a_fee_that_was_earned_stays_when_its_request_is_over,
 }
 
 async fn a_product_is_bought_and_owned_until_it_is_given_back(site: &Site) {
@@ -219,16 +227,23 @@ async fn a_product_is_bought_and_owned_until_it_is_given_back(site: &Site) {
 
     let refund = format!("/v1/payments/{}/refund", paid.id);
     assert_eq!(shop.code(&shop.ada, &refund, json!({})).await, "forbidden");
-    shop.good::<Payment>(&shop.admin, &refund, json!({ "amount": 500, "reason": "Sorry." })).await;
+    // Without a key, who clicks twice gives back twice.
+    assert_eq!(shop.code(&shop.admin, &refund, json!({ "amount": 500 })).await, "invalid");
+    let some = json!({ "amount": 500, "reason": "Sorry." });
+    for _ in 0..2 {
+        let (status, _) =
+            shop.ask(&shop.admin, Method::POST, &refund, Some("a click"), Some(&some)).await;
+        assert_eq!(status, 200);
+    }
     let part = shop.payment(&shop.ada, &paid).await;
     assert_eq!((part.state, part.refunded), (PaymentState::PartiallyRefunded, 500));
     assert!(shop.owns(&shop.ada, &film).await);
-    assert_eq!(shop.code(&shop.admin, &refund, json!({ "amount": 1_001 })).await, "invalid");
-    shop.good::<Payment>(&shop.admin, &refund, json!({})).await;
+    assert_eq!(shop.refund(&paid, json!({ "amount": 1_001 })).await.0, 422);
+    assert_eq!(shop.refund(&paid, json!({})).await.0, 200);
     let back = shop.payment(&shop.ada, &paid).await;
     assert_eq!((back.state, back.refunded), (PaymentState::Refunded, 1_500));
     assert!(!shop.owns(&shop.ada, &film).await);
-    assert_eq!(shop.code(&shop.admin, &refund, json!({})).await, "conflict");
+    assert_eq!(shop.refund(&paid, json!({})).await.0, 409);
     assert_eq!(
         shop.heard(&shop.ada).await,
         ["payment.processing", "payment.succeeded", "payment.refunded", "payment.refunded"]
@@ -371,6 +386,11 @@ async fn a_subscription_renews_and_ends_with_its_period(site: &Site) {
     let body = json!({ "plan_id": plan, "interval": "yearly", "method": "pm_sandbox_ok" });
     assert_eq!(shop.code(&shop.ada, "/v1/subscriptions", body).await, "conflict");
 
+    for method in [String::new(), "x".repeat(300)] {
+        let body = json!({ "plan_id": plan, "interval": "monthly", "method": method });
+        assert_eq!(shop.code(&shop.ben, "/v1/subscriptions", body).await, "invalid");
+    }
+    assert_eq!(shop.get(&shop.ben, "/v1/subscriptions").await["items"], json!([]));
     let end = made.subscription.period_end_at.unwrap();
     shop.later(end - shop.server.clock.now()).await;
     shop.later(RELAYED_MS).await;
@@ -417,8 +437,12 @@ async fn a_renewal_that_is_not_paid_has_a_time_of_grace(site: &Site) {
     assert_eq!(due.subscription.state, SubscriptionState::PastDue);
     assert_eq!(due.payment.state, PaymentState::Failed);
     assert!(shop.entitled(&shop.ada, &plan).await);
-    // Its person pays in another way.
+    // Its person pays in another way, and has the whole time of grace for that.
     let confirm = format!("/v1/payments/{}/confirm", due.payment.id);
+    shop.good::<Payment>(&shop.ada, &confirm, json!({ "method": "pm_sandbox_declined" })).await;
+    shop.later(2 * DAY).await;
+    shop.later(RELAYED_MS).await;
+    assert_eq!(latest(&shop, &made).await.subscription.state, SubscriptionState::PastDue);
     shop.good::<Payment>(&shop.ada, &confirm, json!({ "method": "pm_sandbox_renewal_declined" }))
         .await;
     let paid = latest(&shop, &made).await;
@@ -526,7 +550,10 @@ async fn open_id(shop: &Shop, _: &str) -> Payment {
 async fn what_stripe_did_not_answer_is_read_before_it_is_asked_again(site: &Site) {
     let shop = Shop::of_stripe(site).await;
     let stripe = shop.stripe.clone().unwrap();
-    for lost in [true, false] {
+    // Its key gives a lost answer again for a day; after that, what was made is looked for.
+    for (lost, later, times) in
+        [(true, RELAYED_MS, 2), (true, 23 * 60 * MIN, 1), (false, RELAYED_MS, 2)]
+    {
         let film = shop.product().await;
         if lost {
             stripe.lose_answers(1);
@@ -537,14 +564,13 @@ async fn what_stripe_did_not_answer_is_read_before_it_is_asked_again(site: &Site
         let body = json!({ "product_id": film, "method": "pm_card_visa" });
         shop.post(&shop.ada, "/v1/payments", body).await;
         assert!(!shop.owns(&shop.ada, &film).await);
-        shop.later(RELAYED_MS).await;
+        shop.later(later).await;
         let paid = open_id(&shop, &film).await;
         assert_eq!(paid.state, PaymentState::Succeeded);
         assert_eq!(stripe.intents().len(), before + 1, "paid once");
         let got = stripe.got();
         let asked: Vec<_> = got.iter().filter(|got| got.path == "/v1/payment_intents").collect();
-        // What was done is found; what was not is asked for again, by the same name.
-        assert_eq!(asked.len(), if lost { 1 } else { 2 });
+        assert_eq!(asked.len(), times);
         assert!(asked.iter().all(|got| got.key == format!("{}:start:1", paid.id)));
         assert_eq!(asked[0].form["metadata[payment_id]"], paid.id.to_string());
 
@@ -554,12 +580,12 @@ async fn what_stripe_did_not_answer_is_read_before_it_is_asked_again(site: &Site
         } else {
             stripe.refuse(1);
         }
-        let refund = format!("/v1/payments/{}/refund", paid.id);
-        shop.post(&shop.admin, &refund, json!({ "amount": 500 })).await;
+        shop.refund(&paid, json!({ "amount": 500 })).await;
         shop.later(RELAYED_MS).await;
         let back = shop.payment(&shop.ada, &paid).await;
         assert_eq!((back.state, back.refunded), (PaymentState::PartiallyRefunded, 500));
         let got = stripe.got();
+        // What was done is found; what was not is asked for again, by the same name.
         let asked = got.iter().filter(|got| got.path == "/v1/refunds").count();
         assert_eq!(asked, if lost { 1 } else { 2 });
     }
@@ -628,4 +654,43 @@ async fn a_fee_is_held_for_a_request_and_taken_with_the_first_reply(site: &Site)
     shop.later(RELAYED_MS).await;
     assert_eq!(shop.payment(&shop.ada, &open).await.state, PaymentState::Cancelled);
     assert_eq!((stripe.captures(), &stripe.intents()[0]["status"]), (0, &json!("canceled")));
+}
+
+async fn a_fee_that_was_earned_stays_when_its_request_is_over(site: &Site) {
+    let shop = Shop::of_stripe(site).await;
+    let stripe = shop.stripe.clone().unwrap();
+    let lin = shop.server.coach("lin").await;
+    let fee = protocol::Money { amount: 2_000, currency: "eur".to_owned() };
+    let body = json!({ "name": "A talk", "price": fee, "desk_id": shop.server.general().await });
+    shop.good::<Value>(&shop.admin, "/v1/products", body).await;
+    let ask = protocol::support::Ask { fee: Some(fee), ..shop.server.question().await };
+    let request_id = shop.server.by(&shop.ada, ask).await.unwrap().request.id;
+    shop.server.app.settled().await;
+    let open = open_id(&shop, "").await;
+    let confirm = format!("/v1/payments/{}/confirm", open.id);
+    shop.good::<Payment>(&shop.ada, &confirm, json!({ "method": "pm_card_visa" })).await;
+    shop.server.app.settled().await;
+    let claim = protocol::support::Claim { request_id };
+    let conversation_id = shop.server.by(&lin, claim).await.unwrap().request.conversation_id;
+    let word = protocol::conversations::Send {
+        conversation_id,
+        client_id: client_id(),
+        text: Some("I am here.".to_owned()),
+        attachments: Vec::new(),
+        reply_to: None,
+    };
+    shop.server.by(&lin, word).await.unwrap();
+    // That it was taken is told when the desk has the request no more.
+    let close = protocol::support::Close { request_id, summary: None };
+    shop.server.by(&lin, close).await.unwrap();
+    shop.later(RELAYED_MS).await;
+    shop.later(RELAYED_MS).await;
+    let taken = shop.payment(&shop.ada, &open).await;
+    assert_eq!((taken.state, taken.refunded), (PaymentState::Succeeded, 0));
+    assert_eq!(stripe.captures(), 1);
+    // What is given back of it by hand is no reason to give back the rest.
+    assert_eq!(shop.refund(&open, json!({ "amount": 500 })).await.0, 200);
+    shop.later(RELAYED_MS).await;
+    let part = shop.payment(&shop.ada, &open).await;
+    assert_eq!((part.state, part.refunded), (PaymentState::PartiallyRefunded, 500));
 }

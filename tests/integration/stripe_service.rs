@@ -205,19 +205,15 @@ impl StripeService {
                 reply(it.0.lock().unwrap().write(uri.path(), &headers, &body))
             },
         );
-        let intents = get(async |State(it): State<Self>, Query(query): Query<Form>| {
+        let found = get(async |State(it): State<Self>, Query(query): Query<Form>| {
             let inner = it.0.lock().unwrap();
-            let limit: usize = query["limit"].parse().unwrap();
-            let newest = inner.intents.iter().rev();
-            let after = query.get("starting_after");
-            let rest: Vec<Value> = match after {
-                Some(after) => {
-                    newest.skip_while(|it| it["id"] != **after).skip(1).cloned().collect()
-                }
-                None => newest.cloned().collect(),
+            let wanted = &query["query"];
+            let is_it = |intent: &&Value| {
+                let id = intent["metadata"]["payment_id"].as_str().unwrap();
+                *wanted == format!("metadata['payment_id']:'{id}'")
             };
-            let data: Vec<&Value> = rest.iter().take(limit).collect();
-            Json(json!({ "data": data, "has_more": rest.len() > limit }))
+            let data: Vec<&Value> = inner.intents.iter().filter(is_it).collect();
+            Json(json!({ "object": "search_result", "data": data, "has_more": false }))
         });
         let intent = get(async |State(it): State<Self>, Path(id): Path<String>| {
             let inner = it.0.lock().unwrap();
@@ -234,7 +230,8 @@ impl StripeService {
             Json(json!({ "data": data, "has_more": false }))
         });
         let router = Router::new()
-            .route("/v1/payment_intents", intents.merge(write.clone()))
+            .route("/v1/payment_intents", write.clone())
+            .route("/v1/payment_intents/search", found)
             .route("/v1/payment_intents/{id}", intent)
             .route("/v1/payment_intents/{id}/{what}", write.clone())
             .route("/v1/refunds", refunds.merge(write.clone()))

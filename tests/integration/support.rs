@@ -380,6 +380,10 @@ impl Fees for Till {
     fn void(&self, _: RequestId) -> BoxFuture<'_, Result<()>> {
         self.step("void")
     }
+
+    fn release(&self, _: RequestId) -> BoxFuture<'_, Result<()>> {
+        self.step("release")
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

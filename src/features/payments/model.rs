@@ -14,7 +14,7 @@ mod tests;
 pub(crate) use protocol::payments::RefundState;
 pub use protocol::payments::{PaymentState as State, PurposeKind};
 
-use protocol::limits::PAYMENT_AMOUNT_MAX;
+use protocol::limits::{PAYMENT_AMOUNT_MAX, PAYMENT_METHOD_BYTES_MAX};
 use protocol::{
     Blob, Millis, Money, PaymentId, ProductId, RefundId, RequestId, SubscriptionId, UserId,
 };
@@ -28,6 +28,8 @@ pub(crate) const OPEN_MS: Millis = 24 * 60 * 60 * 1_000;
 pub(crate) const LOOK_MS: Millis = 10 * 60 * 1_000;
 /// One that is held is looked after this often: holds end.
 pub(crate) const HELD_LOOK_MS: Millis = 12 * 60 * 60 * 1_000;
+/// Times at which it is looked after lie so far apart.
+pub(crate) const GRID_MS: Millis = 60 * 1_000;
 /// Attempts at one payment.
 pub(crate) const ATTEMPTS_MAX: u32 = 20;
 /// Refunds of one payment.
@@ -284,6 +286,11 @@ pub(crate) const fn is_open(state: State) -> bool {
     matches!(state, State::Pending | State::RequiresAction | State::Processing | State::Failed)
 }
 
+/// The first time of the grid that is not before a time.
+pub(crate) const fn on_grid(at: Millis) -> Millis {
+    at.saturating_add(GRID_MS - 1).div_euclid(GRID_MS) * GRID_MS
+}
+
 /// What is to be asked of the provider next. Its word is its name in the provider's books: asked
 /// again under the same, it is done once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -365,6 +372,15 @@ pub(crate) enum Refusal {
     RefundTooLarge,
     Refunds,
     OtherTerms,
+}
+
+/// Something that may be a method, in a provider's words.
+pub(crate) fn check_method(method: &str) -> Result<(), Refusal> {
+    let visible = method.bytes().all(|byte| byte.is_ascii_graphic());
+    if method.is_empty() || method.len() > PAYMENT_METHOD_BYTES_MAX || !visible {
+        return Err(Refusal::MethodWrong);
+    }
+    Ok(())
 }
 
 /// An amount that can be paid, in a currency's code.

@@ -130,7 +130,7 @@ impl Payments {
             let Some(step) = payment.next_step(now) else { return Ok(()) };
             let mut told = None;
             if payment.sent.as_deref() == Some(&*step.word()) {
-                told = self.provider.find(&payment, &step).await.map_err(|_| unavailable())?;
+                told = self.provider.find(&payment, &step, now).await.map_err(|_| unavailable())?;
             } else {
                 let before = payment.clone();
                 payment.begin(&step);
@@ -169,6 +169,7 @@ impl Payments {
             if payment == before {
                 return Ok(());
             }
+            let refused = payment.refused() > before.refused();
             if let Some(secret) = &told.client_secret {
                 let sealed = self.seal.close(id.as_bytes(), secret.as_bytes())?;
                 payment.client_secret = Some(Blob(sealed));
@@ -178,10 +179,23 @@ impl Payments {
             }
             let change = Self::change(&snapshot, Some(&before), &payment, &passed, false, now);
             if self.commit(&mut snapshot, &payment, change, now).await? {
+                if refused {
+                    metrics::counter!("sanctuary_refunds_refused_total").increment(1);
+                    tracing::error!(payment = %id, "a refund was refused; somebody has to look");
+                }
                 return if fresh { Ok(()) } else { self.look(id, None).await };
             }
         }
         Err(busy())
+    }
+
+    /// Gives up what nobody wants any more; what was taken, or is about to be, stays.
+    pub(crate) async fn release(&self, purpose: Purpose, payer: UserId) -> Result<()> {
+        let id = purpose.payment_id(payer);
+        if self.find_payment(id).await?.is_none() {
+            return Ok(());
+        }
+        self.on_payment(id, |payment, now| Ok(payment.release(now))).await.map(|_| ())
     }
 
     /// By which name the provider knows the payer, where it keeps their method.
@@ -205,21 +219,30 @@ impl Payments {
         let Ok(id) = Uuid::from_slice(subject).map(PaymentId) else { return Ok(()) };
         let Some(payment) = self.find_payment(id).await? else { return Ok(()) };
         let now = self.clock.now();
-        let Some(due_at) = payment.watch_at(now) else { return Ok(()) };
-        self.timers.set(vec![timer(id, due_at)]).await?;
+        if payment.watch_at(now).is_none() {
+            return Ok(());
+        }
+        // Where this fails, this timer fires again: the next one is set only then.
         if payment.next_step(now).is_some() {
-            self.steps(id).await
+            self.steps(id).await?;
         } else {
             self.look(id, None).await?;
             let over = |payment: &mut Payment, now| {
                 Ok(if payment.is_over(now) { payment.void(now) } else { Passed::new() })
             };
-            self.on_payment(id, over).await.map(|_| ())
+            self.on_payment(id, over).await?;
+        }
+        let Some(payment) = self.find_payment(id).await? else { return Ok(()) };
+        match payment.watch_at(self.clock.now()) {
+            Some(due_at) => self.timers.set(vec![timer(id, due_at)]).await,
+            None => Ok(()),
         }
     }
 }
 
+/// On a grid: what is set again and again within one field is one timer.
 fn timer(id: PaymentId, due_at: Millis) -> Timer {
+    let due_at = super::model::on_grid(due_at);
     Timer { due_at, kind: PAYMENT_TIMER.to_owned(), subject: id.as_bytes().to_vec() }
 }
 

@@ -1,6 +1,6 @@
 //! `/v1/payments…`, `/v1/plans…`, `/v1/products…`, `/v1/subscriptions…` and the provider's news.
 
-use super::Payments;
+use super::{Payments, as_admin};
 use crate::auth::Caller;
 use crate::idempotency::Key;
 use crate::problem::{Body, Outcome, Problem};
@@ -95,6 +95,9 @@ async fn refund(
     id: Path<PaymentId>,
     body: Body<wire::AskRefund>,
 ) -> Outcome<wire::Payment> {
+    as_admin(&caller)?;
+    // Two clicks on a part would give it back twice.
+    key.required()?;
     let run = |seed| of.refund_by_admin(&caller, id.0, body.0.clone(), seed);
     let asked = (id.0, &body.0);
     Ok(Json(of.keys.once(caller.user_id, &key, "payments refund", &asked, run).await?))

@@ -2,7 +2,7 @@
 
 use super::effects::{DROP, OfPeriod, RENEW, RETRY};
 use super::model::subscription::{Happening, Input, State as Life, Subscription};
-use super::model::{Capture, Opening, Purpose, State};
+use super::model::{Capture, Opening, Purpose, State, check_method};
 use super::rows::holdings;
 use super::{Charges as _, Payments, SUBSCRIPTION_TIMER, view};
 use crate::auth::Caller;
@@ -73,8 +73,16 @@ impl Payments {
 
     async fn with_payment(&self, of: &Subscription) -> Result<wire::Subscribed> {
         let subscription = view::subscription(of);
-        let payment = self.find_payment(subscription.payment_id).await?;
-        let payment = payment.ok_or_else(busy)?;
+        let payment = match self.find_payment(subscription.payment_id).await? {
+            Some(payment) => payment,
+            // Whoever subscribed was cut off before the payment was opened.
+            None if of.state == Life::Incomplete => self.open_payment(&first(of)).await?,
+            None if of.state == Life::IncompleteExpired => {
+                let unpaid = self.open_payment(&opening(of)).await?;
+                self.on_payment(unpaid.id, |payment, now| Ok(payment.void(now))).await?
+            }
+            None => return Err(busy()),
+        };
         Ok(wire::Subscribed { subscription, payment: self.own_payment(&payment) })
     }
 
@@ -86,6 +94,9 @@ impl Payments {
         seed: Uuid,
     ) -> Result<wire::Subscribed> {
         let user = caller.user_id;
+        if let Some(method) = &wanted.method {
+            check_method(method)?;
+        }
         let plan = self.plan(wanted.plan_id).await?;
         let price = plan.prices.get(&wanted.interval).cloned();
         let price = price.ok_or_else(|| Error::invalid("interval", words::NO_SUCH_INTERVAL))?;
@@ -107,11 +118,10 @@ impl Payments {
             retry_at: None,
             ended_at: None,
             created_at: self.clock.now(),
-            method: wanted.method.clone(),
+            method: wanted.method,
         };
         let made = self.make(new).await?;
-        let first = Opening { save: true, method: wanted.method, ..opening(&made) };
-        self.open_payment(&first).await?;
+        self.open_payment(&first(&made)).await?;
         self.subscription(caller, made.id).await
     }
 
@@ -229,7 +239,9 @@ impl Payments {
 
     /// The renewal is paid with the method that was saved, at the price that was agreed on.
     pub(crate) async fn carry_renew(&self, of: OfPeriod) -> Result<()> {
-        let Some(found) = self.of_period(of).await? else { return Ok(()) };
+        // Carried late, it may be over by now.
+        let found = self.of_period(of).await?.filter(Subscription::is_live);
+        let Some(found) = found else { return Ok(()) };
         let method = found.method.clone();
         let away = method.is_some();
         let next = Opening { off_session: away, method, ..opening(&found) };
@@ -248,6 +260,8 @@ impl Payments {
         let purpose = Purpose::Subscription { id: found.id, period: of.period };
         let confirm = self
             .on_payment(purpose.payment_id(of.user_id), |payment, now| {
+                // Whoever tried it meanwhile is not here now.
+                payment.off_session = true;
                 payment.confirm(&method, now)
             })
             .await;
@@ -289,6 +303,11 @@ fn timer(of: &Subscription, due_at: Millis) -> Timer {
 fn opening(of: &Subscription) -> Opening {
     let purpose = Purpose::Subscription { id: of.id, period: of.asked };
     Opening::new(purpose, of.user, of.price.clone(), Capture::AtOnce)
+}
+
+/// The first payment, whose method is kept.
+fn first(of: &Subscription) -> Opening {
+    Opening { save: true, method: of.method.clone(), ..opening(of) }
 }
 
 fn follow(of: &Subscription, happened: &[Happening], change: &mut Change) {

@@ -66,6 +66,10 @@ impl Fees for Charged {
     fn void(&self, request: RequestId) -> BoxFuture<'_, Result<()>> {
         async move { self.0.void(Purpose::Support(request), ANYBODY).await.map(|_| ()) }.boxed()
     }
+
+    fn release(&self, request: RequestId) -> BoxFuture<'_, Result<()>> {
+        self.0.release(Purpose::Support(request), ANYBODY).boxed()
+    }
 }
 
 impl Support {

@@ -210,7 +210,8 @@ impl Support {
         self.paid(route.desk_id, paid.request_id, paid.authorised).await
     }
 
-    /// What was authorised for a request that is over by then is given back.
+    /// What was authorised for a request that is over by then is given back. What was captured is
+    /// not: that it is good may be told again, late, or after a refund or a dispute.
     async fn paid(&self, desk: DeskId, request: RequestId, authorised: bool) -> Result<()> {
         self.desk(desk).apply(Input::Paid { request, authorised }).await?;
         if !authorised {
@@ -223,6 +224,6 @@ impl Support {
                 fee.is_some_and(|fee| fee.state != FeeState::Asked)
             })
             .await?;
-        if wanted { Ok(()) } else { self.fees().void(request).await }
+        if wanted { Ok(()) } else { self.fees().release(request).await }
     }
 }

@@ -33,4 +33,6 @@ pub trait Fees: Send + Sync {
     fn capture(&self, request: RequestId) -> BoxFuture<'_, Result<()>>;
     /// Gives it back; also for what was never held.
     fn void(&self, request: RequestId) -> BoxFuture<'_, Result<()>>;
+    /// Gives it back if it is only held: what was captured, or is about to be, was earned.
+    fn release(&self, request: RequestId) -> BoxFuture<'_, Result<()>>;
 }

@@ -2,10 +2,10 @@
 
 use super::{
     ATTEMPTS_MAX, Answer, Capture, Dispute, HELD_LOOK_MS, LOOK_MS, OPEN_MS, Opening, Payment,
-    REFUNDS_MAX, Refund, RefundState, Refusal, Seen, State, Status, Step, Transition, Wish,
-    check_money, is_open, next,
+    Purpose, REFUNDS_MAX, Refund, RefundState, Refusal, Seen, State, Status, Step, Transition,
+    Wish, check_method, check_money, is_open, next,
 };
-use protocol::limits::{PAYMENT_METHOD_BYTES_MAX, REFUND_REASON_CHARS_MAX};
+use protocol::limits::REFUND_REASON_CHARS_MAX;
 use protocol::{Millis, RefundId};
 
 /// The states that a payment came to, in order.
@@ -71,10 +71,7 @@ impl Payment {
 
     /// An attempt with a method.
     pub(crate) fn confirm(&mut self, method: &str, now: Millis) -> Result<Passed, Refusal> {
-        let visible = method.bytes().all(|byte| byte.is_ascii_graphic());
-        if method.is_empty() || method.len() > PAYMENT_METHOD_BYTES_MAX || !visible {
-            return Err(Refusal::MethodWrong);
-        }
+        check_method(method)?;
         if self.wish.is_some() || next(self.state, Transition::Attempt).is_none() {
             return Err(Refusal::StateWrong);
         }
@@ -120,8 +117,10 @@ impl Payment {
     pub(crate) fn void(&mut self, now: Millis) -> Passed {
         let mut passed = Passed::new();
         match self.state {
-            State::Cancelled | State::Refunded | State::Disputed => return passed,
-            State::Pending
+            State::Cancelled | State::Refunded => return passed,
+            // What is disputed is given back once the dispute ended well.
+            State::Disputed
+            | State::Pending
             | State::RequiresAction
             | State::Processing
             | State::Failed
@@ -130,7 +129,18 @@ impl Payment {
             | State::PartiallyRefunded => self.wish = Some(Wish::Void),
         }
         self.settle(0, now, &mut passed);
+        // Asked for anew, what was refused before is tried again, under another name.
+        let tries = u64::try_from(self.refunds.len()).unwrap_or(u64::MAX);
+        self.give_back(&tries.to_be_bytes(), now);
         passed
+    }
+
+    /// To give it up, if nothing was taken of it and nothing is about to be: that was our own wish.
+    pub(crate) fn release(&mut self, now: Millis) -> Passed {
+        if self.captured > 0 || self.wish == Some(Wish::Capture) {
+            return Passed::new();
+        }
+        self.void(now)
     }
 
     /// By its payer, while nothing is taken.
@@ -296,7 +306,9 @@ impl Payment {
                 // What is certain whatever came since.
                 self.learn(seen);
                 let amounts = Seen { status: Status::Open, ..seen.clone() };
+                let rests_until = self.rests_until;
                 passed.extend(self.observe(&amounts, now));
+                self.rests_until = rests_until;
             }
         }
     }
@@ -316,7 +328,10 @@ impl Payment {
     pub(crate) fn observe(&mut self, seen: &Seen, now: Millis) -> Passed {
         let mut passed = Passed::new();
         self.learn(seen);
-        self.rests_until = None;
+        if seen.status != Status::Processing {
+            // What was waited for is over.
+            self.rests_until = None;
+        }
         if seen.captured > self.captured {
             self.captured = seen.captured;
         }
@@ -387,13 +402,23 @@ impl Payment {
         if matches!(self.dispute, Some(Dispute::Open | Dispute::Lost)) {
             self.turn(Transition::Dispute, now, passed);
         }
+        // Once for what is left: a refund that is refused is for people to look at.
+        self.give_back(&[], now);
+    }
+
+    /// The consequence of a wish to give up what was taken, once for each name of it.
+    fn give_back(&mut self, name: &[u8], now: Millis) {
         let taken = matches!(self.state, State::Succeeded | State::PartiallyRefunded);
         if self.wish == Some(Wish::Void) && taken && self.given(RefundState::Pending) == 0 {
-            // Once for what is left: a refund that is refused is for people to look at.
-            let parts: [&[u8]; 2] = [self.id.as_bytes(), &self.refunded.to_be_bytes()];
+            let parts: [&[u8]; 3] = [self.id.as_bytes(), &self.refunded.to_be_bytes(), name];
             let id = crate::id::derived("payment void", &parts);
             let _ = self.refund(id, None, None, now);
         }
+    }
+
+    /// Refunds that failed.
+    pub(crate) fn refused(&self) -> usize {
+        self.refunds.values().filter(|refund| refund.state == RefundState::Failed).count()
     }
 
     /// When it is looked after next; `None`: nothing is expected of it.
@@ -409,10 +434,12 @@ impl Payment {
         (self.state == State::Authorized).then(|| now.saturating_add(HELD_LOOK_MS))
     }
 
-    /// Whether its payer had all the time there is. Attempts of a renewal have an end of their own.
+    /// Whether its payer had all the time there is. A renewal ends with its subscription's time of
+    /// grace, whoever tried it.
     pub(crate) fn is_over(&self, now: Millis) -> bool {
         let waits = matches!(self.state, State::Pending | State::RequiresAction | State::Failed);
-        waits && !self.off_session && now >= self.created_at.saturating_add(OPEN_MS)
+        let renewal = matches!(self.purpose, Purpose::Subscription { period, .. } if period > 1);
+        waits && !renewal && !self.off_session && now >= self.created_at.saturating_add(OPEN_MS)
     }
 
     /// Whether the provider takes it with the attempt.

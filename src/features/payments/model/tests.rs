@@ -220,6 +220,11 @@ fn what_we_may_ask_for_depends_on_the_state_alone() {
         };
         assert!(fits, "void {state:?}: {step:?}");
 
+        let mut released = payment.clone();
+        released.release(NOW);
+        let kept = payment.captured > 0;
+        assert_eq!(released == payment, kept || state == S::Cancelled, "release {state:?}");
+
         let id = RefundId(Uuid::from_u128(9));
         let refunded = payment.clone().refund(id, Some(100), None, NOW);
         let may = matches!(state, S::Succeeded | S::PartiallyRefunded);
@@ -260,6 +265,39 @@ fn a_hold_that_can_t_be_taken_is_let_go() {
 }
 
 #[test]
+fn what_is_about_to_be_taken_is_not_released() {
+    let mut payment = held();
+    payment.capture().unwrap();
+    assert_eq!(payment.release(NOW), []);
+    assert_eq!(payment.next_step(NOW), Some(Step::Capture));
+}
+
+#[test]
+fn what_can_t_be_cancelled_yet_rests_while_it_is_under_way() {
+    let mut payment = in_state(State::Processing);
+    payment.void(NOW);
+    answered(&mut payment, &Answer::Refused);
+    payment.observe(&seen(Status::Processing, 0, 0), NOW);
+    assert_eq!(payment.next_step(NOW), None, "it was refused a moment ago");
+    payment.observe(&seen(Status::Failed, 0, 0), NOW);
+    assert_eq!(payment.next_step(NOW), Some(Step::Cancel));
+}
+
+#[test]
+fn times_of_one_field_are_one_time_of_the_grid() {
+    let at = NOW.div_euclid(GRID_MS) * GRID_MS;
+    for (due_at, fires_at) in [
+        (at, at),
+        (at + 1, at + GRID_MS),
+        (at + GRID_MS - 1, at + GRID_MS),
+        (at + GRID_MS, at + GRID_MS),
+    ] {
+        assert_eq!(on_grid(due_at), fires_at);
+    }
+    assert!(on_grid(Millis::MAX) > 0);
+}
+
+#[test]
 fn refunds_never_give_back_more_than_was_taken() {
     let mut payment = paid();
     let id = |n| RefundId(Uuid::from_u128(n));
@@ -277,6 +315,22 @@ fn refunds_never_give_back_more_than_was_taken() {
     assert_eq!(answered(&mut payment, &Answer::Refunded), [State::Refunded]);
     let long = Some("x".repeat(protocol::limits::REFUND_REASON_CHARS_MAX + 1));
     assert_eq!(paid().refund(id(5), None, long, NOW), Err(Refusal::ReasonWrong));
+}
+
+#[test]
+fn a_refund_that_was_refused_is_tried_again_only_when_it_is_asked_for_anew() {
+    let mut payment = paid();
+    payment.void(NOW);
+    answered(&mut payment, &Answer::Refused);
+    assert_eq!((payment.next_step(NOW), payment.refused()), (None, 1));
+    payment.observe(&seen(Status::Taken, 1_500, 0), NOW);
+    assert_eq!(payment.next_step(NOW), None, "news is no wish");
+    payment.void(NOW);
+    payment.void(NOW);
+    assert!(matches!(payment.next_step(NOW), Some(Step::Refund { amount: 1_500, .. })));
+    assert_eq!(answered(&mut payment, &Answer::Refunded), [State::Refunded]);
+    payment.void(NOW);
+    assert_eq!(payment.refunds.len(), 2);
 }
 
 #[test]
@@ -308,6 +362,38 @@ fn a_dispute_that_ended_well_leaves_things_as_they_were() {
     let mut payment = paid();
     payment.disputed(Dispute::Lost, NOW);
     assert_eq!(payment.state, State::Disputed);
+}
+
+#[test]
+fn what_was_given_up_during_a_dispute_is_given_back_after_it() {
+    for (state, left) in [(State::Succeeded, 1_500), (State::PartiallyRefunded, 1_000)] {
+        let mut payment = in_state(state);
+        payment.disputed(Dispute::Open, NOW);
+        assert_eq!(payment.void(NOW), []);
+        assert_eq!(payment.next_step(NOW), None);
+        let mut lost = payment.clone();
+        lost.disputed(Dispute::Lost, NOW);
+        assert_eq!((lost.state, lost.next_step(NOW)), (State::Disputed, None));
+        assert_eq!(payment.disputed(Dispute::Won, NOW), [state]);
+        assert!(
+            matches!(payment.next_step(NOW), Some(Step::Refund { amount, .. }) if amount == left)
+        );
+        answered(&mut payment, &Answer::Refunded);
+        payment.observe(&seen(Status::Taken, 1_500, 1_500), NOW);
+        assert_eq!(payment.state, State::Refunded);
+    }
+}
+
+#[test]
+fn a_renewal_has_an_end_of_its_own_and_all_others_a_day() {
+    let id = SubscriptionId(Uuid::from_u128(7));
+    let period = |period| Purpose::Subscription { id, period };
+    for (purpose, ends) in [(Purpose::Booking(id.0), true), (period(1), true), (period(2), false)] {
+        let payment = Payment { purpose, off_session: false, ..in_state(State::Failed) };
+        assert!(!payment.is_over(NOW + OPEN_MS - 1));
+        assert_eq!(payment.is_over(NOW + OPEN_MS), ends, "{purpose:?}");
+        assert_eq!(payment.watch_at(NOW + OPEN_MS), Some(NOW + OPEN_MS + LOOK_MS));
+    }
 }
 
 #[test]

@@ -73,6 +73,7 @@ pub(super) trait Provider: Send + Sync {
         &'a self,
         payment: &'a Payment,
         step: &'a Step,
+        now: Millis,
     ) -> BoxFuture<'a, Result<Option<Told>, Away>>;
 
     /// The payment as the provider has it now; `None` where it has none that is this one.
@@ -116,7 +117,13 @@ pub(super) fn secret(
     let Some(path) = path else { return Ok(None) };
     let text = std::fs::read_to_string(path);
     let text = text.map_err(|cause| OpenError::Secret { setting, path: path.clone(), cause })?;
-    Ok(Some(text.trim().to_owned()))
+    let text = text.trim();
+    if text.is_empty() {
+        // Anybody can sign with an empty key.
+        let cause = std::io::Error::new(std::io::ErrorKind::InvalidData, "there is nothing in it");
+        return Err(OpenError::Secret { setting, path: path.clone(), cause });
+    }
+    Ok(Some(text.to_owned()))
 }
 
 /// The provider that the settings name.
@@ -162,5 +169,25 @@ fn dispute(status: Option<&str>) -> Option<Dispute> {
         "lost" => Some(Dispute::Lost),
         status if status.starts_with("warning_") => None,
         _ => Some(Dispute::Open),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_secret_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("webhook.secret");
+        for empty in ["", "\n", " \n\n"] {
+            std::fs::write(&path, empty).unwrap();
+            let error = secret("payments.webhook_key_file", Some(&path)).unwrap_err().to_string();
+            assert!(error.starts_with("payments.webhook_key_file"), "{error}");
+        }
+        std::fs::write(&path, "whsec_1\n").unwrap();
+        let read = secret("payments.webhook_key_file", Some(&path)).unwrap();
+        assert_eq!(read.as_deref(), Some("whsec_1"));
+        assert_eq!(secret("payments.webhook_key_file", None).unwrap(), None);
     }
 }

@@ -124,6 +124,7 @@ impl Provider for Sandbox {
         &'a self,
         _: &'a Payment,
         _: &'a Step,
+        _: Millis,
     ) -> BoxFuture<'a, Result<Option<Told>, Away>> {
         // It remembers nothing, and does the same again.
         Box::pin(ready(Ok(None)))

@@ -18,14 +18,12 @@ use std::collections::BTreeMap;
 
 /// The version of the API that this speaks.
 pub const API_VERSION: &str = "2024-06-20";
-/// Payments on one page of a list: an answer has a largest size.
+/// Payments that a search for one gives.
 const PAGE: usize = 10;
 /// Refunds of one payment that are looked through: all that there can be.
 const REFUNDS: usize = 50;
-/// Pages that are looked through for a payment whose id was never heard.
-const PAGES_MAX: usize = 100;
-/// A payment is looked for among those made from so long before its own time: clocks differ.
-const CLOCKS_MS: Millis = 10 * 60 * 1_000;
+/// A key gives the same answer for a day; a search may take an hour to know what was made.
+const KEY_MS: Millis = 23 * 60 * 60 * 1_000;
 
 /// See the module.
 pub(super) struct Stripe {
@@ -85,15 +83,29 @@ struct Failure402 {
 #[derive(Debug, Deserialize)]
 struct Page<T> {
     data: Vec<T>,
-    #[serde(default)]
-    has_more: bool,
 }
 
 #[derive(Debug, Deserialize)]
 struct Thing {
     id: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Refund {
+    #[serde(default)]
+    status: Option<String>,
     #[serde(default)]
     metadata: Option<BTreeMap<String, String>>,
+}
+
+impl Refund {
+    /// One that is `pending` is on its way.
+    fn answer(&self) -> Answer {
+        match self.status.as_deref() {
+            Some("failed" | "canceled") => Answer::Refused,
+            _ => Answer::Refunded,
+        }
+    }
 }
 
 /// What Stripe says to a request.
@@ -182,36 +194,25 @@ impl Stripe {
 
     /// The payment that was made for ours, whose id was never heard.
     async fn made(&self, payment: &Payment) -> Result<Option<Intent>, Away> {
-        let since = payment.created_at.saturating_sub(CLOCKS_MS).div_euclid(1_000);
-        let mut after: Option<String> = None;
-        for _ in 0..PAGES_MAX {
-            let mut query = vec![("created[gte]", since.to_string()), ("limit", PAGE.to_string())];
-            query.extend(after.take().map(|id| ("starting_after", id)));
-            let Reply::Good(body) = self.get("/v1/payment_intents", query).await? else {
-                return Err(Away);
-            };
-            let page: Page<Intent> = serde_json::from_slice(&body).map_err(|_| unreadable())?;
-            let last = page.data.last().map(|intent| intent.id.clone());
-            let mut data = page.data.into_iter();
-            if let Some(found) = data.find(|intent| is_of(intent.metadata.as_ref(), payment)) {
-                return Ok(Some(found));
-            }
-            if !page.has_more || last.is_none() {
-                return Ok(None);
-            }
-            after = last;
-        }
-        // More than we look through: who knows.
-        Err(Away)
+        let ours = format!("metadata['payment_id']:'{}'", payment.id);
+        let query = vec![("query", ours), ("limit", PAGE.to_string())];
+        let Reply::Good(body) = self.get("/v1/payment_intents/search", query).await? else {
+            return Err(Away);
+        };
+        let page: Page<Intent> = serde_json::from_slice(&body).map_err(|_| unreadable())?;
+        Ok(page.data.into_iter().find(|intent| is_of(intent.metadata.as_ref(), payment)))
     }
 
-    /// Whether a refund was made.
-    async fn refunded(&self, reference: &str, id: &str) -> Result<bool, Away> {
+    /// What became of a refund, if it was made.
+    async fn refunded(&self, reference: &str, id: &str) -> Result<Option<Answer>, Away> {
         let query = vec![("payment_intent", reference.to_owned()), ("limit", REFUNDS.to_string())];
         let Reply::Good(body) = self.get("/v1/refunds", query).await? else { return Err(Away) };
-        let page: Page<Thing> = serde_json::from_slice(&body).map_err(|_| unreadable())?;
-        let mut refunds = page.data.iter().filter_map(|refund| refund.metadata.as_ref());
-        Ok(refunds.any(|metadata| metadata.get("refund_id").is_some_and(|known| known == id)))
+        let page: Page<Refund> = serde_json::from_slice(&body).map_err(|_| unreadable())?;
+        let is_it = |refund: &&Refund| {
+            let known = refund.metadata.as_ref().and_then(|of| of.get("refund_id"));
+            known.is_some_and(|known| known == id)
+        };
+        Ok(page.data.iter().find(is_it).map(Refund::answer))
     }
 
     async fn start(
@@ -272,7 +273,11 @@ impl Stripe {
                     ("metadata[payment_id]", payment.id.to_string()),
                 ];
                 return match self.post("/v1/refunds", &key, form).await? {
-                    Reply::Good(_) => Ok(Told::of(Answer::Refunded)),
+                    Reply::Good(body) => {
+                        let refund: Refund =
+                            serde_json::from_slice(&body).map_err(|_| unreadable())?;
+                        Ok(Told::of(refund.answer()))
+                    }
                     Reply::Card(_) | Reply::Refused | Reply::NotThere => {
                         Ok(Told::of(Answer::Refused))
                     }
@@ -305,13 +310,20 @@ impl Stripe {
         }
     }
 
-    async fn look(&self, payment: &Payment, step: &Step) -> Result<Option<Told>, Away> {
+    async fn look(
+        &self,
+        payment: &Payment,
+        step: &Step,
+        now: Millis,
+    ) -> Result<Option<Told>, Away> {
         if let (Step::Refund { id, .. }, Some(reference)) = (step, &payment.provider_ref) {
-            let there = self.refunded(reference, &id.to_string()).await?;
-            return Ok(there.then(|| Told::of(Answer::Refunded)));
+            let answer = self.refunded(reference, &id.to_string()).await?;
+            return Ok(answer.map(Told::of));
         }
         let intent = match &payment.provider_ref {
             Some(reference) => self.intent(reference).await?,
+            // Asked again under its key, it gives the answer that got lost.
+            None if now < payment.changed_at.saturating_add(KEY_MS) => return Ok(None),
             None => self.made(payment).await?,
         };
         let Some(intent) = intent else { return Ok(None) };
@@ -413,8 +425,9 @@ impl Provider for Stripe {
         &'a self,
         payment: &'a Payment,
         step: &'a Step,
+        now: Millis,
     ) -> BoxFuture<'a, Result<Option<Told>, Away>> {
-        Box::pin(self.look(payment, step))
+        Box::pin(self.look(payment, step, now))
     }
 
     fn read<'a>(
