@@ -2,36 +2,14 @@
 //! again or goes back, and what will not take place is not paid. On both engines.
 
 use crate::bookings::{
-    DAY, HOUR, MIN, MONDAY, Place, act, get, heard, hold, look, monday, offering, post,
+    DAY, HOUR, MIN, MONDAY, act, get, heard, hold, look, monday, offering, post,
 };
+use crate::place::{Place, on_both_engines};
 use crate::server::{Person, TestServer, eventually};
 use protocol::bookings::{Booking, BookingResult, PaymentState as Paid, Service, State};
 use protocol::payments::{Payment, PaymentState};
 use protocol::{ErrorCode, PaymentId};
 use serde_json::{Value, json};
-
-macro_rules! on_both_engines {
-    ($($scenario:ident,)*) => {
-        mod embedded {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $scenario() {
-                    super::$scenario(super::Place::embedded()).await;
-                }
-            )*
-        }
-
-        mod cassandra {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $scenario() {
-                    let Some(place) = super::Place::cassandra().await else { return };
-                    super::$scenario(place).await;
-                }
-            )*
-        }
-    };
-}
 
 on_both_engines! {
     only_a_payment_confirms_and_what_is_called_off_is_given_back,

@@ -2,7 +2,8 @@
 //! sessions at once under any race, seats that are counted, and faults between any two steps.
 
 use crate::engines::START;
-use crate::server::{Person, Site, TestServer, client_id, eventually};
+use crate::place::{Place, on_both_engines};
+use crate::server::{Person, TestServer, client_id, eventually};
 use futures_util::future::join_all;
 use protocol::bookings::{
     Availability, Booking, BookingResult, Bookings, CalendarFeed, Notes, Review, ReviewResult,
@@ -14,7 +15,6 @@ use protocol::people::{Block, Unblock};
 use protocol::{BookingId, ErrorCode, Event};
 use reqwest::{Method, StatusCode};
 use sanctuary::auth::Role;
-use sanctuary::clock::Clock;
 use sanctuary::features::accounts::CoachCause;
 use sanctuary::problem::Document;
 use serde::de::DeserializeOwned;
@@ -27,49 +27,6 @@ pub(crate) const DAY: i64 = 24 * HOUR;
 pub(crate) const RELAYED_MS: i64 = 60_000;
 /// The Monday after the clock of the tests begins, 09:00 in Berlin: 2027-01-18.
 pub(crate) const MONDAY: i64 = 1_800_259_200_000;
-
-/// A store that nodes are opened on.
-pub(crate) struct Place {
-    pub(crate) site: Site,
-    clock: Clock,
-}
-
-impl Place {
-    pub(crate) fn embedded() -> Self {
-        Self { site: Site::embedded(), clock: Clock::manual(START) }
-    }
-
-    pub(crate) async fn cassandra() -> Option<Self> {
-        Some(Self { site: Site::on_cassandra().await?, ..Self::embedded() })
-    }
-
-    pub(crate) async fn node(&self) -> TestServer {
-        self.site.open(&self.clock).await
-    }
-}
-
-macro_rules! on_both_engines {
-    ($($scenario:ident,)*) => {
-        mod embedded {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $scenario() {
-                    super::$scenario(super::Place::embedded()).await;
-                }
-            )*
-        }
-
-        mod cassandra {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $scenario() {
-                    let Some(place) = super::Place::cassandra().await else { return };
-                    super::$scenario(place).await;
-                }
-            )*
-        }
-    };
-}
 
 on_both_engines! {
     a_session_lives_from_a_hold_to_a_review,

@@ -2,7 +2,8 @@
 //! at once, offers that one takes, time that is counted once, and faults between any two steps.
 
 use crate::engines::START;
-use crate::server::{Person, Site, TestServer, client_id, eventually};
+use crate::place::{Place, on_both_engines};
+use crate::server::{Person, TestServer, client_id, eventually};
 use futures_util::future::join_all;
 use protocol::conversations::{
     Edit, Get as GetConversation, List as ListConversations, Mark, React, Send, Typing,
@@ -19,56 +20,12 @@ use protocol::limits::{
 };
 use protocol::people::{Block, Unblock};
 use protocol::{Error, ErrorCode, Event, ExchangeId, GroupId, Topic, UserId};
-use sanctuary::clock::Clock;
 
 const MIN: i64 = 60_000;
 const HOUR: i64 = 60 * MIN;
 const DAY: i64 = 24 * HOUR;
 /// Time for what was left undone: relay timers are due by then, and attempts are given up.
 const RELAYED_MS: i64 = 60_000;
-
-/// A store that nodes are opened on.
-struct Place {
-    site: Site,
-    clock: Clock,
-}
-
-impl Place {
-    fn embedded() -> Self {
-        Self { site: Site::embedded(), clock: Clock::manual(START) }
-    }
-
-    async fn cassandra() -> Option<Self> {
-        Some(Self { site: Site::on_cassandra().await?, ..Self::embedded() })
-    }
-
-    async fn node(&self) -> TestServer {
-        self.site.open(&self.clock).await
-    }
-}
-
-macro_rules! on_both_engines {
-    ($($scenario:ident,)*) => {
-        mod embedded {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $scenario() {
-                    super::$scenario(super::Place::embedded()).await;
-                }
-            )*
-        }
-
-        mod cassandra {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $scenario() {
-                    let Some(place) = super::Place::cassandra().await else { return };
-                    super::$scenario(place).await;
-                }
-            )*
-        }
-    };
-}
 
 on_both_engines! {
     a_session_lives_from_a_proposal_to_the_ledger,

@@ -1,8 +1,8 @@
 //! Who is in a group, through the public door, on both engines: every way in and out, who may say
 //! so, one owner at any time, and not one event to who is out.
 
-use crate::engines::START;
-use crate::server::{Person, Site, Socket, TestServer, client_id, eventually};
+use crate::place::{Place, on_both_engines};
+use crate::server::{Person, Socket, TestServer, client_id, eventually};
 use futures_util::future::join_all;
 use protocol::groups::{
     Approve, Ban, Create, CreateCategory, Delete, DeleteCategory, Get, Group, Invite, Join,
@@ -15,31 +15,6 @@ use protocol::session::Ping;
 use protocol::topics::Subscribe;
 use protocol::wall::CreatePost;
 use protocol::{Call, Error, ErrorCode, Event, GroupId, Incoming, Topic, UserId};
-use sanctuary::clock::Clock;
-
-macro_rules! on_both_engines {
-    ($($scenario:ident,)*) => {
-        mod embedded {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $scenario() {
-                    let (site, clock) = (super::Site::embedded(), super::Clock::manual(super::START));
-                    super::$scenario(&site, &clock).await;
-                }
-            )*
-        }
-
-        mod cassandra {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $scenario() {
-                    let Some(site) = super::Site::on_cassandra().await else { return };
-                    super::$scenario(&site, &super::Clock::manual(super::START)).await;
-                }
-            )*
-        }
-    };
-}
 
 on_both_engines! {
     a_request_is_answered_and_the_answer_holds,
@@ -58,8 +33,8 @@ struct World {
 }
 
 impl World {
-    async fn new(site: &Site, clock: &Clock) -> Self {
-        let server = site.open(clock).await;
+    async fn new(place: &Place) -> Self {
+        let server = place.node().await;
         let (ada, ben) = (server.member("ada").await, server.member("ben").await);
         let cal = server.member("cal").await;
         Self { server, ada, ben, cal }
@@ -139,8 +114,8 @@ async fn hears_nothing(socket: &mut Socket, topic: Topic) {
     assert!(!socket.rest().iter().any(of_it));
 }
 
-async fn a_request_is_answered_and_the_answer_holds(site: &Site, clock: &Clock) {
-    let world = World::new(site, clock).await;
+async fn a_request_is_answered_and_the_answer_holds(place: Place) {
+    let world = World::new(&place).await;
     let World { server, ada, ben, cal } = &world;
     let group_id = world.group(Visibility::Private, Joining::Request).await;
     let asked = world.by(ben, Join { group_id }).await.unwrap().group;
@@ -188,8 +163,8 @@ async fn a_request_is_answered_and_the_answer_holds(site: &Site, clock: &Clock) 
     );
 }
 
-async fn an_invitation_is_accepted_declined_or_taken_back(site: &Site, clock: &Clock) {
-    let world = World::new(site, clock).await;
+async fn an_invitation_is_accepted_declined_or_taken_back(place: Place) {
+    let world = World::new(&place).await;
     let World { ada, ben, cal, .. } = &world;
     let group_id = world.group(Visibility::Hidden, Joining::Invite).await;
     let invite = Invite { group_id, user_id: ben.id };
@@ -245,9 +220,9 @@ async fn an_invitation_is_accepted_declined_or_taken_back(site: &Site, clock: &C
     world.by(ben, cals).await.unwrap();
 }
 
-async fn a_group_has_one_owner_whatever_happens_at_once(site: &Site, clock: &Clock) {
-    let world = World::new(site, clock).await;
-    let other = site.open(clock).await;
+async fn a_group_has_one_owner_whatever_happens_at_once(place: Place) {
+    let world = World::new(&place).await;
+    let other = place.node().await;
     let World { server, ada, ben, cal } = &world;
     let group_id = world.group(Visibility::Public, Joining::Open).await;
     let owner = |user_id| SetRole { group_id, user_id, role: Role::Owner };
@@ -295,8 +270,8 @@ async fn a_group_has_one_owner_whatever_happens_at_once(site: &Site, clock: &Clo
     assert!(outcomes.iter().any(Result::is_ok), "{outcomes:?}");
 }
 
-async fn a_group_that_ended_is_not_there_and_nobody_is_in_it(site: &Site, clock: &Clock) {
-    let world = World::new(site, clock).await;
+async fn a_group_that_ended_is_not_there_and_nobody_is_in_it(place: Place) {
+    let world = World::new(&place).await;
     let World { server, ada, ben, cal } = &world;
     let group_id = world.group(Visibility::Public, Joining::Open).await;
     world.by(ben, Join { group_id }).await.unwrap();
@@ -326,8 +301,8 @@ async fn a_group_that_ended_is_not_there_and_nobody_is_in_it(site: &Site, clock:
     hears_nothing(&mut bens, topic).await;
 }
 
-async fn who_is_banned_gets_not_one_further_event_and_stays_out(site: &Site, clock: &Clock) {
-    let world = World::new(site, clock).await;
+async fn who_is_banned_gets_not_one_further_event_and_stays_out(place: Place) {
+    let world = World::new(&place).await;
     let World { server, ada, ben, cal } = &world;
     let group_id = world.group(Visibility::Public, Joining::Open).await;
     for who in [ben, cal] {
@@ -385,8 +360,8 @@ async fn who_is_banned_gets_not_one_further_event_and_stays_out(site: &Site, clo
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_comes_by_hand_into_a_group_that_goes_with_a_membership() {
-    let (site, clock) = (Site::embedded(), Clock::manual(START));
-    let world = World::new(&site, &clock).await;
+    let place = Place::embedded();
+    let world = World::new(&place).await;
     let World { ada, ben, .. } = &world;
     let group_id = world.group(Visibility::Public, Joining::Entitlement).await;
     let refused = world.by(ben, Join { group_id }).await.unwrap_err();
@@ -401,8 +376,8 @@ async fn nobody_comes_by_hand_into_a_group_that_goes_with_a_membership() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn words_are_changed_by_those_who_look_after_it_and_doors_by_the_owner() {
-    let (site, clock) = (Site::embedded(), Clock::manual(START));
-    let world = World::new(&site, &clock).await;
+    let place = Place::embedded();
+    let world = World::new(&place).await;
     let World { ada, ben, cal, .. } = &world;
     let group_id = world.group(Visibility::Public, Joining::Open).await;
     world.by(ben, Join { group_id }).await.unwrap();
@@ -428,8 +403,8 @@ async fn words_are_changed_by_those_who_look_after_it_and_doors_by_the_owner() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn categories_are_made_by_those_who_look_after_a_group_up_to_a_limit() {
-    let (site, clock) = (Site::embedded(), Clock::manual(START));
-    let world = World::new(&site, &clock).await;
+    let place = Place::embedded();
+    let world = World::new(&place).await;
     let World { ada, ben, cal, .. } = &world;
     let group_id = world.group(Visibility::Public, Joining::Open).await;
     world.by(ben, Join { group_id }).await.unwrap();
@@ -470,8 +445,8 @@ async fn categories_are_made_by_those_who_look_after_a_group_up_to_a_limit() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_and_groups_of_one_person_have_limits_and_come_in_pages() {
-    let (site, clock) = (Site::embedded(), Clock::manual(START));
-    let world = World::new(&site, &clock).await;
+    let place = Place::embedded();
+    let world = World::new(&place).await;
     let World { server, ada, ben, .. } = &world;
     let mut groups = Vec::new();
     for n in 0..=GROUPS_OWNED_MAX {
@@ -516,9 +491,9 @@ async fn requests_and_groups_of_one_person_have_limits_and_come_in_pages() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_whose_owner_goes_passes_to_who_has_looked_after_it_longest() {
-    let (site, clock) = (Site::embedded(), Clock::manual(START));
+    let place = Place::embedded();
     let grace = |it: &mut sanctuary::config::Settings| it.accounts_deletion_grace_days = 0;
-    let server = site.open_with(&clock, grace).await;
+    let server = place.site.open_with(&place.clock, grace).await;
     let (ada, ben) = (server.member("ada").await, server.member("ben").await);
     let cal = server.member("cal").await;
     let world = World { server, ada, ben, cal };

@@ -50,6 +50,7 @@ mod outbox;
 mod payments;
 mod peers;
 mod people;
+mod place;
 mod presence;
 mod push_service;
 mod rates;

@@ -2,14 +2,14 @@
 //! it is, what one hears, requests that come again, renewals, and a provider whose answers get lost.
 
 use crate::engines::START;
-use crate::server::{Person, Site, TestServer, client_id};
+use crate::place::{Place, on_both_engines};
+use crate::server::{Person, TestServer, client_id};
 use crate::stripe_service::StripeService;
 use futures_util::future::join_all;
 use protocol::Event;
 use protocol::payments::{Payment, PaymentState, Subscribed, SubscriptionState};
 use reqwest::{Method, StatusCode};
 use sanctuary::auth::Role;
-use sanctuary::clock::Clock;
 use sanctuary::config::PaymentProvider;
 use sanctuary::features::payments::{Entitlement, signed};
 use serde_json::{Value, json};
@@ -33,22 +33,23 @@ struct Shop {
 }
 
 impl Shop {
-    async fn on(site: &Site) -> Self {
-        Self::with(site, None).await
+    async fn on(place: &Place) -> Self {
+        Self::with(place, None).await
     }
 
-    async fn of_stripe(site: &Site) -> Self {
-        Self::with(site, Some(StripeService::start().await)).await
+    async fn of_stripe(place: &Place) -> Self {
+        Self::with(place, Some(StripeService::start().await)).await
     }
 
-    async fn with(site: &Site, stripe: Option<(StripeService, std::net::SocketAddr)>) -> Self {
-        let secret = site.folder().join("webhook.secret");
+    async fn with(place: &Place, stripe: Option<(StripeService, std::net::SocketAddr)>) -> Self {
+        let secret = place.site.folder().join("webhook.secret");
         std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
-        let key = site.folder().join("stripe.key");
+        let key = place.site.folder().join("stripe.key");
         std::fs::write(&key, "sk_test_1\n").unwrap();
         let address = stripe.as_ref().map(|(_, address)| *address);
-        let server = site
-            .open_with(&Clock::manual(START), |settings| {
+        let server = place
+            .site
+            .open_with(&place.clock, |settings| {
                 settings.payments_webhook_key_file = Some(secret);
                 if let Some(address) = address {
                     settings.payments_provider = PaymentProvider::Stripe;
@@ -183,29 +184,6 @@ impl Shop {
     }
 }
 
-macro_rules! on_both_engines {
-    ($($scenario:ident,)*) => {
-        mod embedded {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $scenario() {
-                    super::$scenario(&crate::server::Site::embedded()).await;
-                }
-            )*
-        }
-
-        mod cassandra {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $scenario() {
-                    let Some(site) = crate::server::Site::on_cassandra().await else { return };
-                    super::$scenario(&site).await;
-                }
-            )*
-        }
-    };
-}
-
 on_both_engines! {
     a_product_is_bought_and_owned_until_it_is_given_back,
     an_attempt_that_failed_is_followed_by_another,
@@ -221,8 +199,8 @@ on_both_engines! {
     a_fee_that_was_earned_stays_when_its_request_is_over,
 }
 
-async fn a_product_is_bought_and_owned_until_it_is_given_back(site: &Site) {
-    let shop = Shop::on(site).await;
+async fn a_product_is_bought_and_owned_until_it_is_given_back(place: Place) {
+    let shop = Shop::on(&place).await;
     let film = shop.product().await;
     let paid = shop.buy(&shop.ada, &film, Some("pm_sandbox_ok")).await;
     assert_eq!((paid.state, paid.captured), (PaymentState::Succeeded, 1_500));
@@ -259,8 +237,8 @@ async fn a_product_is_bought_and_owned_until_it_is_given_back(site: &Site) {
     assert!(anew.id != paid.id && shop.owns(&shop.ada, &film).await);
 }
 
-async fn an_attempt_that_failed_is_followed_by_another(site: &Site) {
-    let shop = Shop::on(site).await;
+async fn an_attempt_that_failed_is_followed_by_another(place: Place) {
+    let shop = Shop::on(&place).await;
     let film = shop.product().await;
     let open = shop.buy(&shop.ada, &film, None).await;
     assert_eq!(open.state, PaymentState::Pending);
@@ -300,8 +278,8 @@ async fn an_attempt_that_failed_is_followed_by_another(site: &Site) {
     assert!(!shop.owns(&shop.ben, &film).await);
 }
 
-async fn one_sees_ones_own_payments_only(site: &Site) {
-    let shop = Shop::on(site).await;
+async fn one_sees_ones_own_payments_only(place: Place) {
+    let shop = Shop::on(&place).await;
     let mut bought = Vec::new();
     for _ in 0..3 {
         let film = shop.product().await;
@@ -332,8 +310,8 @@ async fn one_sees_ones_own_payments_only(site: &Site) {
     );
 }
 
-async fn the_same_key_gives_the_same_answer(site: &Site) {
-    let shop = Shop::on(site).await;
+async fn the_same_key_gives_the_same_answer(place: Place) {
+    let shop = Shop::on(&place).await;
     let (film, other) = (shop.product().await, shop.product().await);
     let body = |product: &str| json!({ "product_id": product, "method": "pm_sandbox_ok" });
     let ask = async |key, product: &str| {
@@ -383,8 +361,8 @@ async fn latest(shop: &Shop, of: &Subscribed) -> Subscribed {
     serde_json::from_value(shop.get(&shop.ada, &path).await).unwrap()
 }
 
-async fn a_subscription_renews_and_ends_with_its_period(site: &Site) {
-    let shop = Shop::on(site).await;
+async fn a_subscription_renews_and_ends_with_its_period(place: Place) {
+    let shop = Shop::on(&place).await;
     let plan = shop.plan().await;
     let made = subscribe(&shop, &plan, Some("pm_sandbox_ok")).await;
     assert_eq!(made.subscription.state, SubscriptionState::Active);
@@ -432,8 +410,8 @@ async fn a_subscription_renews_and_ends_with_its_period(site: &Site) {
     assert_eq!(shop.code(&shop.ada, &resume, json!({})).await, "conflict");
 }
 
-async fn a_renewal_that_is_not_paid_has_a_time_of_grace(site: &Site) {
-    let shop = Shop::on(site).await;
+async fn a_renewal_that_is_not_paid_has_a_time_of_grace(place: Place) {
+    let shop = Shop::on(&place).await;
     let plan = shop.plan().await;
     let made = subscribe(&shop, &plan, Some("pm_sandbox_renewal_declined")).await;
     let end = made.subscription.period_end_at.unwrap();
@@ -480,8 +458,8 @@ async fn a_renewal_that_is_not_paid_has_a_time_of_grace(site: &Site) {
     assert_eq!(never.payment.state, PaymentState::Cancelled);
 }
 
-async fn a_price_that_changes_changes_nothing_that_was_agreed_on(site: &Site) {
-    let shop = Shop::on(site).await;
+async fn a_price_that_changes_changes_nothing_that_was_agreed_on(place: Place) {
+    let shop = Shop::on(&place).await;
     let plan = shop.plan().await;
     let made = subscribe(&shop, &plan, Some("pm_sandbox_ok")).await;
     let prices = json!({ "prices": [
@@ -503,8 +481,8 @@ async fn a_price_that_changes_changes_nothing_that_was_agreed_on(site: &Site) {
     assert!(shop.entitled(&shop.ada, &plan).await);
 }
 
-async fn news_is_signed_used_once_and_in_any_order(site: &Site) {
-    let shop = Shop::of_stripe(site).await;
+async fn news_is_signed_used_once_and_in_any_order(place: Place) {
+    let shop = Shop::of_stripe(&place).await;
     let stripe = shop.stripe.clone().unwrap();
     let film = shop.product().await;
     let open = shop.buy(&shop.ada, &film, None).await;
@@ -553,8 +531,8 @@ async fn open_id(shop: &Shop, _: &str) -> Payment {
     serde_json::from_value(page["items"][0].clone()).unwrap()
 }
 
-async fn what_stripe_did_not_answer_is_read_before_it_is_asked_again(site: &Site) {
-    let shop = Shop::of_stripe(site).await;
+async fn what_stripe_did_not_answer_is_read_before_it_is_asked_again(place: Place) {
+    let shop = Shop::of_stripe(&place).await;
     let stripe = shop.stripe.clone().unwrap();
     // Its key gives a lost answer again for a day; after that, what was made is looked for.
     for (lost, later, times) in
@@ -607,8 +585,8 @@ async fn what_stripe_did_not_answer_is_read_before_it_is_asked_again(site: &Site
     assert_eq!(shop.payment(&shop.ben, &declined).await.state, PaymentState::Succeeded);
 }
 
-async fn stripe_renews_with_the_method_that_was_saved(site: &Site) {
-    let shop = Shop::of_stripe(site).await;
+async fn stripe_renews_with_the_method_that_was_saved(place: Place) {
+    let shop = Shop::of_stripe(&place).await;
     let stripe = shop.stripe.clone().unwrap();
     let plan = shop.plan().await;
     let made = subscribe(&shop, &plan, Some("pm_card_visa")).await;
@@ -628,8 +606,8 @@ async fn stripe_renews_with_the_method_that_was_saved(site: &Site) {
     assert_eq!(stripe.intents().len(), 2);
 }
 
-async fn a_fee_is_held_for_a_request_and_taken_with_the_first_reply(site: &Site) {
-    let shop = Shop::of_stripe(site).await;
+async fn a_fee_is_held_for_a_request_and_taken_with_the_first_reply(place: Place) {
+    let shop = Shop::of_stripe(&place).await;
     let stripe = shop.stripe.clone().unwrap();
     let lin = shop.server.coach("lin").await;
     let desk = shop.server.general().await;
@@ -662,8 +640,8 @@ async fn a_fee_is_held_for_a_request_and_taken_with_the_first_reply(site: &Site)
     assert_eq!((stripe.captures(), &stripe.intents()[0]["status"]), (0, &json!("canceled")));
 }
 
-async fn a_fee_that_was_earned_stays_when_its_request_is_over(site: &Site) {
-    let shop = Shop::of_stripe(site).await;
+async fn a_fee_that_was_earned_stays_when_its_request_is_over(place: Place) {
+    let shop = Shop::of_stripe(&place).await;
     let stripe = shop.stripe.clone().unwrap();
     let lin = shop.server.coach("lin").await;
     let fee = protocol::Money { amount: 2_000, currency: "eur".to_owned() };
