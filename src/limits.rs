@@ -194,6 +194,11 @@ pub fn place<T>(after: Option<&str>, read: impl FnOnce(&str) -> Option<T>) -> Re
     read(text).map(Some).ok_or_else(|| Error::invalid("after", NO_PLACE))
 }
 
+/// The same in a list by id, or by whatever says itself how it reads.
+pub fn place_at<T: FromStr>(after: Option<&str>) -> Result<Option<T>> {
+    place(after, |text| text.parse().ok())
+}
+
 /// The same in a list by time and id.
 pub fn place_in_time<I: FromStr>(after: Option<&str>) -> Result<Option<(Millis, I)>> {
     place(after, |text| {

@@ -362,7 +362,7 @@ impl Accounts {
         matches: impl Fn(&CoachListRow) -> bool + Send + Sync,
         find: impl Fn(UserId) -> BoxFuture<'a, Result<Option<T>>> + Send + Sync,
     ) -> Result<(Vec<T>, Option<String>)> {
-        let mut after = limits::place(after, |text| text.parse().ok())?;
+        let mut after = limits::place_at(after)?;
         let mut items = Vec::new();
         loop {
             let rows = rows::coaches(&self.store, after, LIST_ROWS_MAX).await?;

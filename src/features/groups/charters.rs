@@ -5,7 +5,6 @@ use super::model::{self, Category, Charter, Edit, Refusal, Ruled, Standing};
 use super::{Groups, rows};
 use crate::auth::Caller;
 use crate::error::Result;
-use crate::limits;
 use crate::store::Change;
 use crate::words::groups as words;
 use protocol::groups::{
@@ -17,7 +16,6 @@ use protocol::limits::{
 };
 use protocol::session::Done;
 use protocol::{CategoryId, Error, GroupId, Topic, UserId};
-use std::str::FromStr;
 
 impl Groups {
     /// `group.update`
@@ -229,9 +227,4 @@ pub(super) fn check_description(description: &str) -> Result<()> {
         return Err(Error::invalid("description", words::DESCRIPTION_LENGTH));
     }
     Ok(())
-}
-
-/// `after` of a page, as an id.
-pub(super) fn page_after<T: FromStr>(after: Option<&str>) -> Result<Option<T>> {
-    limits::place(after, |text| text.parse().ok())
 }

@@ -1,6 +1,6 @@
 //! Making, finding and listing groups.
 
-use super::charters::{check_description, check_name, page_after, shown};
+use super::charters::{check_description, check_name, shown};
 use super::effects::{CATALOGUE, OfGroup, Project, SEAT, Seat};
 use super::model::{self, Charter, Refusal};
 use super::{Groups, Seen, rows};
@@ -66,7 +66,7 @@ impl Groups {
     /// `group.list`
     pub async fn list(&self, caller: &Caller, list: List) -> Result<Page> {
         let limit = limits::page(list.limit)?;
-        let after = page_after::<GroupId>(list.after.as_deref())?;
+        let after = limits::place_at::<GroupId>(list.after.as_deref())?;
         let own = list.mine.unwrap_or(false).then_some(Shown::Member);
         let wanted = list.standing.or(own);
         let ids = self.ids(caller.user_id, wanted, after, limit).await?;

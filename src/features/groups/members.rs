@@ -1,6 +1,5 @@
 //! The commands about people in a group.
 
-use super::charters::page_after;
 use super::model::{self, Held, Refusal, Standing, Step};
 use super::{Groups, rows};
 use crate::auth::Caller;
@@ -82,7 +81,7 @@ impl Groups {
     /// `group.members`
     pub async fn members(&self, caller: &Caller, list: ListMembers) -> Result<Members> {
         let limit = limits::page(list.limit)?;
-        let after = page_after::<UserId>(list.after.as_deref())?;
+        let after = limits::place_at::<UserId>(list.after.as_deref())?;
         let wanted = list.standing.unwrap_or(Shown::Member);
         let seen = self.find(caller.user_id, list.group_id).await?;
         let standing = seen.held.standing;

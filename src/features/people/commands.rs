@@ -194,7 +194,7 @@ impl People {
         limit: Option<u32>,
     ) -> Result<Page> {
         let limit = limits::page(limit)?;
-        let after = limits::place(after, |text| text.parse().ok())?;
+        let after = limits::place_at(after)?;
         let ids = self.relations.listed(caller.user_id, list, after, limit).await?;
         let next = (ids.len() == limit as usize).then(|| ids.last().map(UserId::to_string));
         Ok(Page { items: self.accounts.people_of(&ids).await?, next: next.flatten() })

@@ -62,7 +62,7 @@ impl Wall {
     /// `like.list`
     pub async fn list_likes(&self, caller: &Caller, list: ListLikes) -> Result<Likes> {
         let limit = limits::page(list.limit)?;
-        let after = limits::place(list.after.as_deref(), |text| text.parse().ok())?;
+        let after = limits::place_at(list.after.as_deref())?;
         let target = self.target(caller, list.post_id, list.comment_id, Act::Read).await?;
         let ids = rows::likers(&self.store, target.id(), after, limit).await?;
         let more = ids.len() == limit as usize;

@@ -53,7 +53,7 @@ impl Wall {
     /// `post.list`
     pub async fn list_posts(&self, caller: &Caller, list: ListPosts) -> Result<Posts> {
         let limit = limits::page(list.limit)? as usize;
-        let after = place(list.after.as_deref())?;
+        let after = limits::place_at(list.after.as_deref())?;
         let user = caller.user_id;
         self.groups.demand(user, Act::Read, list.group_id).await?;
         if list.planned.unwrap_or(false) {
@@ -75,7 +75,7 @@ impl Wall {
     /// `post.feed`
     pub async fn read_feed(&self, caller: &Caller, feed: ReadFeed) -> Result<Posts> {
         let limit = limits::page(feed.limit)? as usize;
-        let after = place(feed.after.as_deref())?;
+        let after = limits::place_at(feed.after.as_deref())?;
         let groups = self.all_groups_of(caller.user_id).await?;
         // By the memberships themselves: a list of groups may be a moment late.
         let groups: Vec<Option<GroupId>> = stream::iter(groups)
@@ -172,7 +172,7 @@ impl Wall {
     /// `group.unread`
     pub async fn list_unread(&self, caller: &Caller, list: ListUnread) -> Result<Unread> {
         let limit = limits::page(list.limit)?;
-        let after = limits::place(list.after.as_deref(), |text| text.parse().ok())?;
+        let after = limits::place_at(list.after.as_deref())?;
         let user = caller.user_id;
         let groups = self.groups.groups_of(user, after, limit).await?;
         let more = groups.len() == limit as usize;
@@ -221,8 +221,4 @@ impl Wall {
 /// Rows that are read of one group at most, for so many posts.
 fn limits_of(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX).max(ROWS_MIN)
-}
-
-fn place(after: Option<&str>) -> Result<Option<Place>> {
-    limits::place(after, |text| text.parse().ok())
 }
